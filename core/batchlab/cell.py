@@ -1,0 +1,121 @@
+"""A cell: one point of a sweep, hence one training run, with everything resolved to plain numbers."""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from batchlab.datasets import Dataset, Info
+from batchlab.kinds import Strict
+from batchlab.models import Model
+from batchlab.optimizers import Optimizer
+from batchlab.probes import Probe
+from batchlab.schedules import Clock, Floats, Schedule
+
+Loss = Literal["cross_entropy", "half_squared_error"]
+Reduction = Literal["mean", "sum"]
+Precision = Literal["float32", "float64", "bfloat16"]
+Shuffle = Literal["epoch", "once", "never"]
+
+
+class Target(Strict):
+    """A value to reach: the first evaluation that reaches it is recorded, and may end the cell."""
+
+    metric: Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+    at_least: float | None = None
+    at_most: float | None = None
+    stop: bool = False
+
+
+class Limits(Strict):
+    """Bounds on a cell."""
+
+    seconds_per_cell: float | None = None
+    """Training time after which a cell fails with the cause `timeout`."""
+
+
+class Cell(Strict):
+    """One training run. `ordinal` counts the cells of the experiment from 0 in the order of the axes."""
+
+    ordinal: int
+    variant: str | None = None
+    batch_entry: int | str
+    """The batch size as written."""
+    batch_size: int
+    """The batch size in rows."""
+    lr: float
+    momentum: float | None
+    seed: int
+    params: dict[str, float] = {}
+    """The optimizer numbers that vary within the experiment."""
+    dataset: Dataset
+    model: Model
+    optimizer: Optimizer
+    schedule: Schedule
+    probes: tuple[Probe, ...]
+    steps: int
+    """Updates in the whole run."""
+    evaluate_every: int
+    """Evaluate after each update whose number is a multiple of this (also at 0 and after the last)."""
+    split_seed: int | None = None
+    shuffle: Shuffle = "epoch"
+    init: str = "default"
+    loss: Loss = "cross_entropy"
+    reduction: Reduction = "mean"
+    precision: Precision = "float32"
+    device: str = "auto"
+    engine: str = "auto"
+    isolated: bool = False
+    limits: Limits = Limits()
+    target: Target | None = None
+
+    @property
+    def info(self) -> Info:
+        """Static facts about the data: rows, shapes, classes."""
+        info: Info = self.dataset.info()
+        return info
+
+    @property
+    def rows(self) -> int:
+        """Training rows, N."""
+        return int(self.dataset.train_rows())
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """ceil(N / B): the last batch of an epoch may be shorter."""
+        return math.ceil(self.rows / self.batch_size)
+
+    def examples(self, steps: int) -> int:
+        """Rows seen after `steps` updates."""
+        epochs, rest = divmod(steps, self.steps_per_epoch)
+        return epochs * self.rows + min(rest * self.batch_size, self.rows)
+
+    def rates(self, done: Floats) -> Floats:
+        """Learning rates of the updates that follow `done` finished ones: float64, same shape."""
+        factors: Floats = self.schedule.factors(np.asarray(done, dtype=np.float64), self.clock)
+        return self.lr * factors
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.steps, self.steps_per_epoch)
+
+    @property
+    def queue(self) -> Literal["any", "cpu", "gpu"]:
+        """Which workers may train it."""
+        return "any" if self.device == "auto" else "cpu" if self.device == "cpu" else "gpu"
+
+    @property
+    def stack_key(self) -> str:
+        """Cells of an experiment with equal keys may share a cohort. The reference engine takes one cell at a time."""
+        return f"cell-{self.ordinal}"
+
+    def describe(self) -> dict[str, Any]:
+        """The resolved point, as digests and results name it."""
+        return {
+            "variant": self.variant,
+            "batch_size": self.batch_size,
+            "lr": self.lr,
+            "momentum": self.momentum,
+            "seed": self.seed,
+            "params": self.params,
+        }

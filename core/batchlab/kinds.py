@@ -1,0 +1,54 @@
+"""What every kind (dataset, model, optimizer, lr rule, schedule, probe) is made of.
+
+A kind is a small frozen pydantic class with a literal `kind`, documented parameters and one method. The union at the
+bottom of each family's file is its registry: validation, error messages, JSON Schema, catalogue and the contract test
+all follow from it. Installed packages add members through the entry point group `batchlab.kinds` (a name of the form
+`family.anything` whose value is a class), read once at import.
+"""
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Annotated, Any, ClassVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = float | tuple[float, ...]
+"""A number, or a list of numbers: an axis of the sweep. Lists live only in a spec; a cell holds plain numbers."""
+
+
+class Strict(BaseModel):
+    """Immutable, and unknown keys are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Kind(Strict):
+    """A member of a family; subclasses declare `kind: Literal["name"] = "name"`."""
+
+    family: ClassVar[str] = ""
+
+    @classmethod
+    def name(cls) -> str:
+        """The literal by which specs name this kind."""
+        return str(cls.model_fields["kind"].default)
+
+
+@cache
+def plugins(family: str) -> tuple[type[Kind], ...]:
+    """The members that installed packages add to `family`."""
+    found = entry_points(group="batchlab.kinds")
+    return tuple(e.load() for e in sorted(found, key=lambda e: e.name) if e.name.split(".")[0] == family)
+
+
+def union(family: str, *members: type[Kind], tag: str = "kind") -> Any:
+    """The discriminated union of a family's own members and the installed ones."""
+    everyone = (*members, *plugins(family))
+    return everyone[0] if len(everyone) == 1 else Annotated[Union[everyone], Field(discriminator=tag)]  # noqa: UP007
+
+
+def members(alias: Any) -> tuple[type[Kind], ...]:
+    """The classes in a union made by `union`."""
+    inner = getattr(alias, "__origin__", alias)
+    return getattr(inner, "__args__", (inner,))

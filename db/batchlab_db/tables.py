@@ -1,0 +1,291 @@
+"""The tables. Postgres is the truth: everything that must survive a lost worker or broker is a row here."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Json = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012
+        datetime: DateTime(timezone=True),
+        str: Text,
+        int: BigInteger,
+        float: Double,
+        bool: Boolean,
+        bytes: LargeBinary,
+        Json: JSONB,
+        list[str]: ARRAY(Text),
+    }
+
+
+class Experiment(Base):
+    """What was posted. Its shown status is computed at read time (`experiments.status_of`)."""
+
+    __tablename__ = "experiments"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """Twelve random characters of a lower-case base 32 alphabet."""
+    name: Mapped[str]
+    note: Mapped[str] = mapped_column(server_default="")
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    study: Mapped[str | None]
+    spec: Mapped[Json]
+    """As posted, defaults filled in."""
+    metrics: Mapped[Json]
+    """Metric name -> unit."""
+    priority: Mapped[int] = mapped_column(Integer, server_default="0")
+    cells_total: Mapped[int] = mapped_column(Integer)
+    updates_total: Mapped[int]
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    outcome: Mapped[str | None]
+    """succeeded, failed or cancelled once nothing is left to run; null before."""
+    error: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default="0")
+    """Raised by everything that changes what a reader sees, except series blocks."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    served_at: Mapped[datetime | None]
+    """When a slice of it was last claimed: fair sharing serves the least recently served first."""
+    deleted_at: Mapped[datetime | None]
+    """Marked by DELETE; the reconciler purges the rows in batches."""
+
+    __table_args__ = (
+        CheckConstraint("outcome IN ('succeeded','failed','cancelled')", name="outcome"),
+        Index("ix_experiments_open", "priority", "served_at", postgresql_where=text("outcome IS NULL")),
+        Index("ix_experiments_created", "created_at", "id"),
+        Index("ix_experiments_tags", "tags", postgresql_using="gin"),
+    )
+
+
+class Cohort(Base):
+    """Cells trained together. `epoch` is the fence: every write of a slice first renews the lease under its epoch."""
+
+    __tablename__ = "cohorts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
+    status: Mapped[str] = mapped_column(server_default="running")
+    """ready (waits for a worker), running (leased) or done."""
+    epoch: Mapped[int] = mapped_column(server_default="1")
+    worker_id: Mapped[str | None]
+    machine: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    ready_since: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    losses: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Leases lost since the last progress (a checkpoint or a finished cell)."""
+    progressed: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the present claim has made progress."""
+    engine: Mapped[str]
+    queue: Mapped[str]
+    """any, cpu or gpu."""
+    isolated: Mapped[bool] = mapped_column(server_default=text("false"))
+    device: Mapped[str]
+    fingerprint: Mapped[Json]
+    """Engine, device name, library versions, threads: bits depend on them."""
+    phase: Mapped[str | None]
+    """What the holder was doing at its last renewal."""
+
+    __table_args__ = (
+        CheckConstraint("status IN ('ready','running','done')", name="status"),
+        Index("ix_cohorts_status", "status", "experiment_id", postgresql_where=text("status <> 'done'")),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+
+
+class Cell(Base):
+    """One training run."""
+
+    __tablename__ = "cells"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    ordinal: Mapped[int] = mapped_column(Integer)
+    variant: Mapped[str | None]
+    batch_size: Mapped[int]
+    lr: Mapped[float]
+    momentum: Mapped[float | None]
+    seed: Mapped[int]
+    params: Mapped[Json]
+    point: Mapped[Json]
+    """The resolved `batchlab.cell.Cell`."""
+    stack_key: Mapped[str]
+    queue: Mapped[str]
+    isolated: Mapped[bool] = mapped_column(server_default=text("false"))
+    cohort_id: Mapped[int | None] = mapped_column(ForeignKey("cohorts.id", ondelete="SET NULL"), index=True)
+    position: Mapped[int | None] = mapped_column(Integer)
+    """Place in the cohort."""
+    status: Mapped[str] = mapped_column(server_default="queued")
+    cause: Mapped[str | None]
+    message: Mapped[str | None]
+    engine: Mapped[str | None]
+    shared_with: Mapped[int | None] = mapped_column(Integer)
+    environment: Mapped[Json | None]
+    """The cohort's fingerprint, and `seams`: the steps at which it changed."""
+    steps_done: Mapped[int] = mapped_column(server_default="0")
+    steps_total: Mapped[int]
+    rewind: Mapped[int] = mapped_column(server_default="0")
+    """How often stored steps were taken back (readers then drop what they have)."""
+    result: Mapped[Json | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("experiment_id", "ordinal"),
+        CheckConstraint(
+            "status IN ('queued','running','succeeded','diverged','failed','cancelled')", name="status"
+        ),
+        Index("ix_cells_waiting", "experiment_id", "ordinal", postgresql_where=text("status = 'queued'")),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+
+class SeriesBlock(Base):
+    """A stretch of one metric of one cell, never changed once written.
+
+    `data` holds the values of the steps `first .. last`; `steps` names them where they are not contiguous
+    (evaluations). A stretch of equal values is kept as `constant` alone, with `data` null. `l1 .. l7` are the levels
+    of the pyramid: bucket i of level l covers steps [i * 8**l, (i + 1) * 8**l), and the array holds min, max, mean and
+    count of finite values of each bucket that the stretch touches, four numbers a bucket, from bucket
+    first // 8**l on (for contiguous steps; for evaluations only the touched ones, in order). A bucket cut by the end
+    of a stretch is completed by the reader from the next stretch. Null where `constant` says it all.
+    """
+
+    __tablename__ = "series_blocks"
+
+    cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id", ondelete="CASCADE"), primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+    n: Mapped[int] = mapped_column(Integer)
+    constant: Mapped[float | None] = mapped_column(REAL)
+    steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    data: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l1: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l2: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l3: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l4: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l5: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l6: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    l7: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+
+
+class Checkpoint(Base):
+    """The training state of a cohort after its last stored block (safetensors, in parts)."""
+
+    __tablename__ = "checkpoints"
+
+    cohort_id: Mapped[int] = mapped_column(ForeignKey("cohorts.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int]
+    """The epoch under which it was written."""
+    steps: Mapped[Json]
+    """Position -> updates finished: blocks beyond them are taken back at the next claim."""
+    sha256: Mapped[str]
+    bytes: Mapped[int]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class CheckpointPart(Base):
+    """A stretch of a checkpoint's bytes."""
+
+    __tablename__ = "checkpoint_parts"
+
+    cohort_id: Mapped[int] = mapped_column(
+        ForeignKey("checkpoints.cohort_id", ondelete="CASCADE"), primary_key=True
+    )
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes]
+
+
+class Worker(Base):
+    """A worker process, by its own account every few seconds."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    machine: Mapped[str]
+    pid: Mapped[int] = mapped_column(Integer)
+    queues: Mapped[list[str]]
+    device: Mapped[str]
+    fingerprint: Mapped[Json]
+    datasets: Mapped[list[str]]
+    """Kinds whose data it has at hand."""
+    state: Mapped[str] = mapped_column(server_default="idle")
+    """idle, busy, draining, or paused: disk."""
+    cohort_id: Mapped[int | None]
+    speeds: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Measured updates per second by engine, for the estimate of the time left."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class IdempotencyKey(Base):
+    """A key that a client sent with a post, and what it made."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str]
+    experiment_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Fact(Base):
+    """Small facts about the lab itself: the reconciler's last success, counters that Prometheus shows."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Json]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Slice(Base):
+    """One bounded stretch of work on a cohort, for the timeline and the counters."""
+
+    __tablename__ = "slices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
+    cohort_id: Mapped[int]
+    epoch: Mapped[int]
+    worker_id: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    """handed_on, finished, fenced, lost, failed, stopped."""
+    updates: Mapped[int] = mapped_column(server_default="0")
+
+
+SERIES_LEVELS = 7
