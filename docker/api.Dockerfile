@@ -13,7 +13,7 @@ COPY api api
 COPY lab lab
 COPY worker worker
 COPY migrations migrations
-COPY docker/install docker/install
+COPY docker/install docker/secrets docker/
 RUN sh docker/install
 ENV PATH=/opt/batchlab/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 USER 10001:10001
