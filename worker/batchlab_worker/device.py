@@ -1,0 +1,65 @@
+"""What this process trains on: its device, its threads, and the graphics cards and cores of the machine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from batchlab.errors import BatchlabError
+
+
+class NoDevice(BatchlabError):
+    """This worker was asked to serve the queue gpu alone, and torch sees no GPU here: add cpu to its queues."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+def take(queues: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The device to train on and the queues that can be served with it, of those asked for.
+
+    A worker that may serve `gpu` takes the first GPU that it sees. Raises NoDevice where nothing is left to serve.
+    """
+    if "gpu" in queues and gpu_is_there():
+        return "cuda:0", tuple(queues)
+    rest = tuple(q for q in queues if q != "gpu")
+    if not rest:
+        raise NoDevice
+    return "cpu", rest
+
+
+def gpu_is_there() -> bool:
+    """Whether torch can use a GPU in this process."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def set_threads(threads: int) -> None:
+    """Let torch use so many threads. Results depend on their number bit for bit, so it is part of the fingerprint."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs of this machine as `CUDA_VISIBLE_DEVICES` names them; torch is asked in a process of its own."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
+        return ()
+    ask = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    answer = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
+    count = int(answer.stdout) if answer.returncode == 0 else 0
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return tuple(named[:count] if named else map(str, range(count)))
+
+
+def usable_cores(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use: by its affinity and by the container's quota (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    try:
+        quota, period = cpu_max.read_text().split()
+    except OSError:
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
