@@ -1,0 +1,190 @@
+"""The small parts of a worker: causes, redaction, memory, threads, crash points, the device."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import structlog
+
+from batchlab.errors import DataError
+from batchlab_worker import causes, crash, device, logs, memory
+from batchlab_worker.control import Control
+from batchlab_worker.periodic import Every
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (RuntimeError("CUDA error: out of memory"), "out_of_memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+        (causes.TimeOver("over"), "timeout"),
+        (DataError("train-images is damaged: delete it"), "bad_data"),
+        (ZeroDivisionError("division by zero"), "code_error"),
+        (OSError(errno.EACCES, "no"), "code_error"),
+    ],
+)
+def test_each_error_has_the_contracts_cause(error: BaseException, cause: str) -> None:
+    assert causes.cause_of(error) == cause
+
+
+def test_torchs_own_memory_error_is_out_of_memory() -> None:
+    import torch
+
+    assert causes.cause_of(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == "out_of_memory"
+
+
+def test_an_error_of_the_gpu_itself_is_told_from_one_of_the_code() -> None:
+    import torch
+
+    assert causes.is_device_error(torch.AcceleratorError("CUDA error: an illegal memory access was encountered"))
+    assert causes.is_device_error(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"))
+    assert not causes.is_device_error(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not causes.is_device_error(torch.OutOfMemoryError("CUDA out of memory"))
+
+
+def test_a_message_is_one_short_line() -> None:
+    assert causes.message_of(ValueError("first\nsecond")) == "ValueError: first"
+    assert causes.message_of(DataError("mnist is not here: run `batchlab data fetch mnist`")).startswith("mnist is")
+    assert len(causes.message_of(ValueError("x" * 10_000))) == causes.MESSAGE_LENGTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Connected to redis://batchlab:hunter2@redis:6379/0",
+        "redis+socket:///tmp/r.sock?virtual_host=0&password=hunter2",
+        "postgresql+psycopg://batchlab:hunter2@db/batchlab",
+        "redis://:hunter2@redis",
+        "authorization: Bearer hunter2",
+    ],
+)
+def test_logs_hold_no_password(text: str) -> None:
+    assert "hunter2" not in logs.redact(text)
+
+
+def test_a_log_line_is_json_without_secrets_also_from_libraries() -> None:
+    code = (
+        "import logging, structlog\n"
+        "from batchlab_worker import logs\n"
+        "logs.configure()\n"
+        "structlog.get_logger('x').info('slice', url='redis://u:hunter2@h/0', epoch=3)\n"
+        "logging.getLogger('celery').info('Connected to %s', 'redis://u:hunter2@h/0')\n"
+        "try: raise ValueError('postgresql://u:hunter2@h/d')\n"
+        "except ValueError: structlog.get_logger('x').exception('broken')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [line["event"] for line in lines] == ["slice", "Connected to redis://***@h/0", "broken"]
+    assert lines[0]["epoch"] == 3 and lines[0]["level"] == "info" and "ts" in lines[0]
+    assert "hunter2" not in said
+
+
+def test_a_thread_goes_on_after_an_error() -> None:
+    calls, enough = [], threading.Event()
+
+    def act() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("once")
+        enough.set()
+
+    with structlog.testing.capture_logs() as said:
+        thread = Every("test", 0.001, act, jitter=0.5)
+        thread.start()
+        assert enough.wait(10)
+        thread.stop(10)
+    assert not thread.is_alive() and thread.last_success is not None
+    assert [line["error"] for line in said] == ["ValueError: once"]
+
+
+def test_a_thread_can_be_hurried_and_stopped_while_it_waits() -> None:
+    calls: list[int] = []
+    twice = threading.Event()
+    thread = Every("test", 3600.0, lambda: (calls.append(1), len(calls) == 2 and twice.set()))
+    thread.start()
+    while not calls:
+        os.sched_yield()
+    thread.now()
+    assert twice.wait(10)
+    thread.stop(10)
+    assert not thread.is_alive()
+
+
+def test_a_process_dies_at_the_named_pass_through_a_point_and_nowhere_else() -> None:
+    code = "from batchlab_worker import crash\nfor n in range(3): crash.point('claim'); crash.point('after-block'); print(n)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "BATCHLAB_CRASH_AT": "after-block:2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 137
+    crash.point("claim")
+
+
+def test_a_worker_asked_for_gpu_work_alone_says_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "gpu_is_there", lambda: False)
+    assert device.take(["cpu", "gpu"]) == ("cpu", ("cpu",))
+    with pytest.raises(device.NoDevice, match="add cpu to its queues"):
+        device.take(["gpu"])
+
+
+def test_a_worker_takes_the_gpu_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "gpu_is_there", lambda: True)
+    assert device.take(["cpu", "gpu"]) == ("cuda:0", ("cpu", "gpu"))
+    assert device.take(["cpu"]) == ("cpu", ("cpu",))
+
+
+@pytest.mark.parametrize(("text", "cores"), [("max 100000", 64), ("250000 100000", 2), ("50000 100000", 1)])
+def test_the_containers_quota_bounds_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    quota = tmp_path / "cpu.max"
+    quota.write_text(text)
+    assert device.usable_cores(quota) == cores
+    assert device.usable_cores(tmp_path / "missing") == 64
+
+
+def test_kills_for_want_of_memory_are_read_from_the_cgroup(tmp_path: Path) -> None:
+    events = tmp_path / "memory.events"
+    events.write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert memory.oom_kills(events) == 2
+    assert memory.oom_kills(tmp_path / "missing") == 0
+
+
+def test_growth_is_measured_from_the_first_slice_on_the_same_data() -> None:
+    growth, gb = memory.Growth(), 1 << 30
+    assert not growth.excessive("sectors", gb)
+    assert not growth.excessive("sectors", 2 * gb)
+    assert growth.excessive("sectors", 3 * gb)
+    assert not growth.excessive("mnist", 3 * gb)
+
+
+def test_the_state_that_others_see_follows_from_what_the_process_does() -> None:
+    control = Control()
+    assert control.state == "idle"
+    control.paused = True
+    assert control.state == "paused: disk"
+    control.cohort_id = 7
+    assert control.state == "busy"
+    control.leave(75)
+    control.leave(0)
+    assert (control.state, control.exit_status) == ("draining", 75)
+
+
+def test_the_speed_is_a_moving_average_of_what_was_measured() -> None:
+    control = Control()
+    control.note_speed("reference", 1000, 2.0)
+    assert control.speeds == {"reference": 500.0}
+    control.note_speed("reference", 1000, 1.0)
+    control.note_speed("reference", 0, 1.0)
+    assert control.speeds == {"reference": pytest.approx(650.0)}

@@ -1,0 +1,39 @@
+"""What a worker process is doing and whether it should go: shared by the slice, the threads and signal handlers."""
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Control:
+    """`leave` asks the process to end; the running slice sees it at its next block and hands on."""
+
+    leaving: threading.Event = field(default_factory=threading.Event)
+    exit_status: int = 0
+    paused: bool = False
+    """Disk space is short: nothing more is claimed."""
+    cohort_id: int | None = None
+    """What is being trained."""
+    speeds: dict[str, float] = field(default_factory=dict)
+    """Measured updates per second by engine."""
+
+    def leave(self, exit_status: int = 0) -> None:
+        """End the process with this status once the slice under way has handed on."""
+        self.exit_status = self.exit_status or exit_status
+        self.leaving.set()
+
+    @property
+    def state(self) -> str:
+        """As `workers.state` has it."""
+        if self.leaving.is_set():
+            return "draining"
+        if self.cohort_id is not None:
+            return "busy"
+        return "paused: disk" if self.paused else "idle"
+
+    def note_speed(self, engine: str, updates: int, seconds: float) -> None:
+        """Keep a moving average of how fast `engine` trains here."""
+        if updates <= 0 or seconds <= 0:
+            return
+        now = updates / seconds
+        self.speeds[engine] = 0.7 * self.speeds.get(engine, now) + 0.3 * now
