@@ -1,0 +1,36 @@
+"""The errors of the database package.
+
+DatabaseRefusal
+├── NotFound     there is no such experiment (or it was deleted)
+├── NotAllowed   its present state does not allow it; the text says what would
+├── KeyReused    an idempotency key came back with another body
+└── DiskFull     the database's volume is nearly full: nothing new is taken
+Fenced           the lease is no longer ours: stop, and write nothing more
+"""
+
+
+class DatabaseRefusal(Exception):  # noqa: N818
+    """Something that was asked for and is not done."""
+
+
+class NotFound(DatabaseRefusal):
+    """There is no such experiment."""
+
+
+class NotAllowed(DatabaseRefusal):
+    """The present state of the experiment does not allow this."""
+
+
+class KeyReused(DatabaseRefusal):
+    """This idempotency key was used with another body: send a new key with a new experiment."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class DiskFull(DatabaseRefusal):
+    """The database's volume is nearly full."""
+
+
+class Fenced(Exception):  # noqa: N818
+    """The cohort was cancelled, paused, rescued or handed to another worker: it is no longer ours."""
