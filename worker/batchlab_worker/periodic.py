@@ -1,49 +1,5 @@
-"""Threads that do something again and again, whatever goes wrong in between."""
+"""Threads that do something again and again (`batchlab_db.periodic`)."""
 
-import random
-import threading
-import time
-from collections.abc import Callable
+from batchlab_db.periodic import Every
 
-import structlog
-
-log = structlog.get_logger("batchlab.periodic")
-
-
-class Every(threading.Thread):
-    """Calls `act` at once and then about every `seconds` (with a share `jitter` of it at random) until stopped.
-
-    An error is logged and the next call comes all the same: what runs here must not die silently. `last_success` tells
-    by the monotonic clock when a call last ended well.
-    """
-
-    def __init__(self, name: str, seconds: float, act: Callable[[], object], jitter: float = 0.0) -> None:
-        super().__init__(name=name, daemon=True)
-        self._seconds, self._act, self._jitter = seconds, act, jitter
-        self._done = threading.Event()
-        self._hurry = threading.Event()
-        self.last_success: float | None = None
-
-    def run(self) -> None:
-        while not self._done.is_set():
-            self._attempt()
-            self._hurry.wait(self._seconds * (1 + self._jitter * random.uniform(-1, 1)))
-            self._hurry.clear()
-
-    def now(self) -> None:
-        """Have the next call come at once."""
-        self._hurry.set()
-
-    def stop(self, timeout: float | None = None) -> None:
-        """Call no more, and wait for the call under way, but not longer than `timeout` seconds."""
-        self._done.set()
-        self._hurry.set()
-        if self.ident is not None:
-            self.join(timeout)
-
-    def _attempt(self) -> None:
-        try:
-            self._act()
-            self.last_success = time.monotonic()
-        except Exception as error:
-            log.warning("failed, will try again", thread=self.name, error=f"{type(error).__name__}: {error}"[:300])
+__all__ = ["Every"]
