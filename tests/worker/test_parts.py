@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-
 from batchlab.errors import DataError
-from batchlab_worker import causes, crash, device, logs, memory
+from batchlab_db import logs
+from batchlab_db.periodic import Every
+from batchlab_worker import causes, crash, device, memory
 from batchlab_worker.control import Control
-from batchlab_worker.periodic import Every
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_logs_hold_no_password(text: str) -> None:
 def test_a_log_line_is_json_without_secrets_also_from_libraries() -> None:
     code = (
         "import logging, structlog\n"
-        "from batchlab_worker import logs\n"
+        "from batchlab_db import logs\n"
         "logs.configure()\n"
         "structlog.get_logger('x').info('slice', url='redis://u:hunter2@h/0', epoch=3)\n"
         "logging.getLogger('celery').info('Connected to %s', 'redis://u:hunter2@h/0')\n"

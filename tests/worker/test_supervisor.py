@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from batchlab_worker.supervisor import EX_CONFIG, EX_TEMPFAIL, SETTLED_SECONDS, Child, Program, Supervisor
 
 

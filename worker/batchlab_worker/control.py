@@ -1,6 +1,7 @@
 """What a worker process is doing and whether it should go: shared by the slice, the threads and signal handlers."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 
@@ -16,11 +17,18 @@ class Control:
     """What is being trained."""
     speeds: dict[str, float] = field(default_factory=dict)
     """Measured updates per second by engine."""
+    _left_at: float = 0.0
 
     def leave(self, exit_status: int = 0) -> None:
         """End the process with this status once the slice under way has handed on."""
         self.exit_status = self.exit_status or exit_status
-        self.leaving.set()
+        if not self.leaving.is_set():
+            self._left_at = time.monotonic()
+            self.leaving.set()
+
+    def leaving_for(self) -> float:
+        """Seconds since the process was asked to end; 0 where it was not."""
+        return time.monotonic() - self._left_at if self.leaving.is_set() else 0.0
 
     @property
     def state(self) -> str:
