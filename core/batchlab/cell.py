@@ -1,11 +1,13 @@
 """A cell: one point of a sweep, hence one training run, with everything resolved to plain numbers."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from batchlab.datasets import Dataset, Info
+from batchlab.init import Init
 from batchlab.kinds import Strict
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
@@ -25,12 +27,23 @@ class Target(Strict):
     at_least: float | None = None
     at_most: float | None = None
     stop: bool = False
+    """Whether the cell ends there, as succeeded."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Target":
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("give one of at_least and at_most")
+        return self
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` of the metric is good enough."""
+        return value >= self.at_least if self.at_least is not None else value <= (self.at_most or 0.0)
 
 
 class Limits(Strict):
     """Bounds on a cell."""
 
-    seconds_per_cell: float | None = None
+    seconds_per_cell: Annotated[float, Field(gt=0)] | None = None
     """Training time after which a cell fails with the cause `timeout`."""
 
 
@@ -46,7 +59,7 @@ class Cell(Strict):
     lr: float
     momentum: float | None
     seed: int
-    params: dict[str, float] = {}
+    params: dict[str, float] = Field(default_factory=dict)
     """The optimizer numbers that vary within the experiment."""
     dataset: Dataset
     model: Model
@@ -59,7 +72,7 @@ class Cell(Strict):
     """Evaluate after each update whose number is a multiple of this (also at 0 and after the last)."""
     split_seed: int | None = None
     shuffle: Shuffle = "epoch"
-    init: str = "default"
+    init: Init = "default"
     loss: Loss = "cross_entropy"
     reduction: Reduction = "mean"
     precision: Precision = "float32"

@@ -8,12 +8,28 @@ all follow from it. Installed packages add members through the entry point group
 
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Annotated, Any, ClassVar, Union
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-Number = float | tuple[float, ...]
-"""A number, or a list of numbers: an axis of the sweep. Lists live only in a spec; a cell holds plain numbers."""
+T = TypeVar("T")
+
+
+def _shape(value: Any) -> Literal["one", "many"]:
+    return "many" if isinstance(value, list | tuple) else "one"
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [v for i, v in enumerate(values) if v in values[:i]] if len(set(values)) < len(values) else []
+    if twice:
+        raise ValueError(f"each value once: {twice[0]} is there twice")
+    return values
+
+
+Many = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
+"""A list of different values."""
+OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[Many[T], Tag("many")], Discriminator(_shape)]
+"""A value, or a list of values: an axis of the sweep. Lists live only in a spec; a cell holds plain numbers."""
 
 
 class Strict(BaseModel):

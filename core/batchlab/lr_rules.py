@@ -3,6 +3,7 @@
 A rule maps a batch size to one or several base rates (several make an axis); schedules then multiply the rate.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
@@ -10,10 +11,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from batchlab.errors import Fault, SpecError
-from batchlab.kinds import Strict, union
+from batchlab.kinds import Many, OneOrMany, Strict, union
 
 Rate = Annotated[float, Field(gt=0)]
-Rates = Rate | Annotated[tuple[Rate, ...], Field(min_length=1)]
+Rates = OneOrMany[Rate]
 BatchEntry = int | str
 """A batch size as written in the spec: a number, a percentage such as "10%", or "full"."""
 
@@ -53,7 +54,11 @@ class _Scaled(Rule):
     """The batch size at which the rate is `base`, in rows."""
 
     def _scaled(self, batch_size: int, exponent: float) -> tuple[float, ...]:
-        return tuple(rate * (batch_size / self.base_batch) ** exponent for rate in as_tuple(self.base))
+        try:
+            factor = (batch_size / self.base_batch) ** exponent
+        except OverflowError:
+            factor = math.inf
+        return tuple(rate * factor for rate in as_tuple(self.base))
 
 
 class Linear(_Scaled):
@@ -118,7 +123,7 @@ class List(Rule):
     """Every rate of a list with every batch size: the list is an axis."""
 
     rule: Literal["list"] = "list"
-    values: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    values: Many[Rate]
     """The rates."""
 
     def rates(self, entry: BatchEntry, batch_size: int) -> tuple[float, ...]:

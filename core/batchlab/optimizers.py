@@ -1,6 +1,6 @@
 """Optimizers: the rule that turns a gradient into a step. Their arithmetic is torch.optim's.
 
-A number that may be a list in a spec (`Number`) is an axis of the sweep; a cell holds one number.
+A number that may be a list in a spec (`OneOrMany`) is an axis of the sweep; a cell holds one number.
 """
 
 from abc import abstractmethod
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from batchlab.kinds import Kind, union
+from batchlab.kinds import Kind, OneOrMany, union
 
 if TYPE_CHECKING:
     import torch
 
 NonNegative = Annotated[float, Field(ge=0)]
-Decay = NonNegative | Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+Decay = OneOrMany[NonNegative]
 Positive = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Betas = Beta | Annotated[tuple[Beta, ...], Field(min_length=1)]
-Eps = Positive | Annotated[tuple[Positive, ...], Field(min_length=1)]
+Betas = OneOrMany[Beta]
+Eps = OneOrMany[Positive]
 
 
 class _Optimizer(Kind):

@@ -1,0 +1,128 @@
+"""The spec of an experiment: what a script posts. Strict: unknown keys are refused.
+
+What depends on several fields at once (the resolved batch sizes, say) is checked by `batchlab.sweep`.
+"""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
+from batchlab.datasets import Dataset
+from batchlab.init import Init
+from batchlab.kinds import Many, OneOrMany, Strict
+from batchlab.lr_rules import LrRule
+from batchlab.models import Model
+from batchlab.optimizers import Optimizer, Sgd
+from batchlab.probes import GradNorm, ParamNorm, Probe, UpdateNorm
+from batchlab.schedules import Constant, Schedule
+
+Count = Annotated[int, Field(ge=1, le=10**12)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Text = Annotated[str, Field(max_length=200)]
+PERCENT = r"^(full|[0-9]{1,3}(\.[0-9]{1,9})?%)$"
+
+
+def _batch_form(value: Any) -> Literal["rows", "text"] | None:
+    if isinstance(value, str):
+        return "text" if re.fullmatch(PERCENT, value) else None
+    return "rows" if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+BatchSize = Annotated[
+    Annotated[Count, Tag("rows")] | Annotated[str, Field(pattern=PERCENT), Tag("text")],
+    Discriminator(
+        _batch_form,
+        custom_error_type="batch_size",
+        custom_error_message='give a number of rows, a percentage such as "10%", or "full"',
+    ),
+]
+Variant = dict[str, Any]
+
+
+def _seeds_form(value: Any) -> Literal["one", "many"]:
+    return "many" if isinstance(value, list | tuple) else "one"
+
+
+class Budget(Strict):
+    """How long a cell trains: one of epochs, steps or examples."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+    """Updates."""
+    examples: Count | None = None
+    """Rows seen: the smallest number of updates that sees at least so many."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Budget":
+        if sum(v is not None for v in (self.epochs, self.steps, self.examples)) != 1:
+            raise ValueError("give exactly one of epochs, steps, examples")
+        return self
+
+    def updates(self, rows: int, batch_size: int) -> int:
+        """Updates in a run over `rows` training rows."""
+        per_epoch = math.ceil(rows / batch_size)
+        if self.examples is not None:
+            epochs, rest = divmod(self.examples, rows)
+            return epochs * per_epoch + math.ceil(rest / batch_size)
+        return self.steps if self.steps is not None else (self.epochs or 0) * per_epoch
+
+
+class Evaluate(Strict):
+    """When both splits are evaluated: every n updates or every n epochs (default 1); also at 0 and after the last."""
+
+    every_steps: Count | None = None
+    every_epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Evaluate":
+        if self.every_steps is not None and self.every_epochs is not None:
+            raise ValueError("give one of every_steps and every_epochs")
+        return self
+
+    def updates(self, steps_per_epoch: int) -> int:
+        """Updates between two evaluations."""
+        return self.every_steps or (self.every_epochs or 1) * steps_per_epoch
+
+
+class ExperimentSpec(Strict):
+    """A sweep: every combination of its axes is a cell, trained as a run of its own."""
+
+    name: Text = "experiment"
+    tags: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    note: Annotated[str, Field(max_length=20_000)] = ""
+    study: Text | None = None
+    """The preset this came from: chooses its plots and claims."""
+    dataset: Dataset
+    model: Model
+    batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)]
+    """Rows per update: numbers, percentages of the training rows such as "10%", or "full"."""
+    lr: LrRule
+    momentum: OneOrMany[Momentum] = 0.0
+    """Heavy-ball (or Nesterov) momentum; a list makes an axis."""
+    optimizer: Optimizer = Sgd()
+    schedule: Schedule = Constant()
+    budget: Budget
+    seeds: Annotated[Annotated[Count, Tag("one")] | Annotated[Many[Seed], Tag("many")], Discriminator(_seeds_form)] = 1
+    """A count n for the seeds 0 .. n-1, or a list of seeds."""
+    evaluate: Evaluate = Evaluate()
+    probes: tuple[Probe, ...] = (GradNorm(), UpdateNorm(), ParamNorm())
+    shuffle: Shuffle = "epoch"
+    split_seed: Seed | None = None
+    init: Init = "default"
+    loss: Loss | None = None
+    """Default: cross_entropy for classes, half_squared_error for numbers."""
+    reduction: Reduction = "mean"
+    """Whether the loss that is minimised is the mean or the sum over the rows of a batch."""
+    precision: Precision = "float32"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")] = "auto"
+    engine: Text = "auto"
+    isolated: bool = False
+    limits: Limits = Limits()
+    target: Target | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    variants: Annotated[tuple[Variant, ...], Field(max_length=100)] = ()
+    """Named partial specs, each merged (RFC 7396) over the rest: arms that differ in anything."""

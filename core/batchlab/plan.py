@@ -1,0 +1,79 @@
+"""What an experiment will cost, from the lengths of its axes, before any product is built."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from batchlab import metrics
+from batchlab.cell import Cell
+from batchlab.errors import Fault, TooLargeError
+from batchlab.expand import expand
+from batchlab.experiment import ExperimentSpec
+from batchlab.spec import arms_of
+from batchlab.sweep import Arm, Batch
+
+PYRAMID = 1 + 4 / 8 * 8 / 7
+"""Stored numbers for each value: itself, and four in each bucket of eight on every level."""
+VALUE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class WorkLimits:
+    """The most that one experiment may ask for."""
+
+    max_cells: int
+    max_updates: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of an experiment and their cost."""
+
+    cells: tuple[Cell, ...]
+    updates: int
+    storage_bytes: int
+    """An estimate for the series, without indexes and compression."""
+    warnings: tuple[str, ...]
+
+
+def plan(spec: ExperimentSpec, limits: WorkLimits) -> Plan:
+    """The plan of a spec; TooLargeError (with the numbers) where it is over a limit."""
+    arms = arms_of(spec)
+    updates = sum(arm.updates for arm in arms)
+    _check(sum(arm.cells for arm in arms), updates, limits)
+    storage = sum(_storage(arm) for arm in arms)
+    return Plan(expand(spec), updates, storage, tuple(dict.fromkeys(_warnings(arms))))
+
+
+def _check(cells: int, updates: int, limits: WorkLimits) -> None:
+    faults = []
+    if cells > limits.max_cells:
+        faults.append(f"{cells} cells are over this lab's limit of {limits.max_cells}: shorten an axis")
+    if updates > limits.max_updates:
+        faults.append(f"{updates} updates are over this lab's limit of {limits.max_updates}: shorten the budget")
+    if faults:
+        raise TooLargeError([Fault((), fault) for fault in faults])
+
+
+def _storage(arm: Arm) -> int:
+    """Bytes of the arm's series."""
+    values = sum(len(batch.rates) * _values(arm.spec, batch) for batch in arm.batches)
+    return int(arm.points * values * VALUE_BYTES)
+
+
+def _values(spec: ExperimentSpec, batch: Batch) -> float:
+    info = spec.dataset.info()
+    names = tuple(spec.model.parameters(info.shape, info.outputs))
+    changing = 2 + (spec.schedule.kind != "constant") + (spec.dataset.train_rows() % batch.rows != 0)
+    every_update = changing + sum(len(probe.metrics(names)) for probe in spec.probes)
+    evaluations = 2 + (batch.steps - 1) // batch.evaluate_every
+    # An evaluation is kept with its step, a bigint.
+    return float(batch.steps * every_update * PYRAMID + evaluations * len(metrics.EVALUATED) * (PYRAMID + 2))
+
+
+def _warnings(arms: Sequence[Arm]) -> Iterator[str]:
+    for arm in arms:
+        late = [batch.entry for batch in arm.batches if batch.evaluate_every > batch.steps]
+        if late:
+            where = f" of {arm.variant}" if arm.variant else ""
+            sizes = ", ".join(map(str, late))
+            yield f"evaluated only at the start and the end{where} at batch {sizes}: the best is the last"

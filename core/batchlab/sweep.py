@@ -1,0 +1,220 @@
+"""A spec's axes, resolved: which batches, rates, momenta, optimizer numbers and seeds it crosses.
+
+Everything here is about lengths and single axes, so that a sweep can be counted, refused and explained before its
+product is built.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from functools import cached_property
+from math import prod
+from typing import Any
+
+from batchlab.engines import NAMES
+from batchlab.errors import Fault, Loc, SpecError
+from batchlab.experiment import ExperimentSpec
+from batchlab.kinds import Strict
+from batchlab.lr_rules import BatchEntry
+
+EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
+"""Keys that a variant cannot change."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch size: as written, in rows, the rates that go with it, and the updates of a run."""
+
+    entry: BatchEntry
+    rows: int
+    rates: tuple[float, ...]
+    steps: int
+    evaluate_every: int
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One variant of a spec (the only one where it has none) with its axes."""
+
+    variant: str | None
+    spec: ExperimentSpec
+    batches: tuple[Batch, ...]
+
+    @cached_property
+    def momenta(self) -> tuple[float | None, ...]:
+        return many(self.spec.momentum) if self.spec.optimizer.has_momentum else (None,)
+
+    @cached_property
+    def numbers(self) -> dict[str, tuple[float, ...]]:
+        """The optimizer numbers that are axes, by name."""
+        return {name: value for name, value in self.spec.optimizer.numbers().items() if isinstance(value, tuple)}
+
+    @cached_property
+    def seeds(self) -> Sequence[int]:
+        return self.spec.seeds if isinstance(self.spec.seeds, tuple) else range(self.spec.seeds)
+
+    @property
+    def points(self) -> int:
+        """Cells for one batch size and rate."""
+        return len(self.momenta) * prod(map(len, self.numbers.values())) * len(self.seeds)
+
+    @property
+    def cells(self) -> int:
+        return self.points * sum(len(batch.rates) for batch in self.batches)
+
+    @property
+    def updates(self) -> int:
+        """Updates of all its cells together."""
+        return self.points * sum(len(batch.rates) * batch.steps for batch in self.batches)
+
+
+def many(value: Any) -> tuple[Any, ...]:
+    """An axis from a number or a list of numbers."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def arms(spec: ExperimentSpec, validate: Callable[[Any], ExperimentSpec]) -> tuple[Arm, ...]:
+    """The arms in order. `validate` makes a spec of a merged document. SpecError lists every fault of every arm."""
+    if not spec.variants:
+        return (_arm(None, spec),)
+    faults, found = _name_faults(spec), []
+    for i, variant in enumerate(spec.variants):
+        with _collecting(faults, ("variants", i)):
+            patch = {key: value for key, value in variant.items() if key != "name"}
+            found.append(_arm(variant.get("name"), validate(merge(document(spec), patch))))
+    if faults:
+        raise SpecError(faults)
+    return tuple(found)
+
+
+def _name_faults(spec: ExperimentSpec) -> list[Fault]:
+    names = Counter(str(variant.get("name")) for variant in spec.variants)
+    faults = []
+    for i, variant in enumerate(spec.variants):
+        name = variant.get("name")
+        if not isinstance(name, str) or not 0 < len(name) <= 200:
+            faults.append(Fault(("variants", i, "name"), "required: name this variant in up to 200 characters"))
+        elif names[name] > 1:
+            faults.append(Fault(("variants", i, "name"), f"{name!r} is there twice: give each variant its own name"))
+        wide = sorted(EXPERIMENT_WIDE & variant.keys())
+        faults += [Fault(("variants", i, key), "belongs to the whole experiment: move it out of here") for key in wide]
+    return faults
+
+
+def document(spec: ExperimentSpec) -> dict[str, Any]:
+    """The shortest document that means `spec`, without variants: defaults are left out, so that a variant of another
+    kind does not inherit those of the kind that it replaces."""
+    return {key: value for key, value in _short(spec).items() if key != "variants"}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, Strict):
+        fields = type(value).model_fields
+        given = {name: getattr(value, name) for name in fields}
+        return {n: _short(v) for n, v in given.items() if n in ("kind", "rule") or v != fields[n].get_default()}
+    return [_short(item) for item in value] if isinstance(value, tuple) else value
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """JSON Merge Patch (RFC 7396): objects merge key by key, null removes a key, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
+    faults = _field_faults(spec)
+    with _collecting(faults):
+        spec.dataset.train_rows()
+    with _collecting(faults, ("model",)):
+        spec.model.check(spec.dataset.info())
+    batches: tuple[Batch, ...] = ()
+    if not faults:
+        with _collecting(faults):
+            batches = _batches(spec)
+    if faults:
+        raise SpecError(faults)
+    return Arm(variant, spec, batches)
+
+
+def _field_faults(spec: ExperimentSpec) -> list[Fault]:
+    """Faults of fields that do not fit together, batch sizes and rates aside."""
+    checks = {
+        ("loss",): spec.loss == "cross_entropy" and spec.dataset.info().task == "regression"
+        and "cross entropy needs classes: use half_squared_error",
+        ("target", "metric"): spec.target is not None and spec.target.metric.endswith("accuracy")
+        and spec.dataset.info().task == "regression" and "regression has no accuracy: use a loss",
+        ("momentum",): not spec.optimizer.has_momentum and any(many(spec.momentum))
+        and f"{spec.optimizer.kind} has no momentum: leave it out",
+        ("optimizer", "nesterov"): getattr(spec.optimizer, "nesterov", False) and not all(many(spec.momentum))
+        and "Nesterov needs a momentum above 0 in every cell",
+        ("probes",): len({probe.kind for probe in spec.probes}) < len(spec.probes) and "each probe once",
+        ("engine",): spec.engine not in NAMES and f"no such engine: use one of {', '.join(NAMES)}",
+    }  # fmt: skip
+    return [Fault(loc, msg) for loc, msg in checks.items() if msg]
+
+
+def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
+    total = spec.dataset.train_rows()
+    sizes = [(entry, resolve(entry, total)) for entry in spec.batch_sizes]
+    faults = list(_size_faults(sizes, total))
+    if faults:
+        raise SpecError(faults)
+    with _below(("lr",)):
+        spec.lr.check(sizes)
+        return tuple(_batch(spec, entry, rows, total) for entry, rows in sizes)
+
+
+def _batch(spec: ExperimentSpec, entry: BatchEntry, rows: int, total: int) -> Batch:
+    rates = spec.lr.rates(entry, rows)
+    if not all(0 < rate < math.inf for rate in rates):
+        raise SpecError.at((), f"gives the rate {rates[0]} at the batch size {entry}: choose others")
+    steps = spec.budget.updates(total, rows)
+    return Batch(entry, rows, rates, steps, spec.evaluate.updates(math.ceil(total / rows)))
+
+
+def resolve(entry: BatchEntry, total: int) -> int:
+    """Rows of a batch size as written, of `total` training rows: "p%" is max(1, floor(p * total / 100 + 0.5))."""
+    if isinstance(entry, int):
+        return entry
+    if entry == "full":
+        return total
+    exact = Decimal(entry.removesuffix("%")) * total / 100 + Decimal("0.5")
+    return max(1, int(exact.to_integral_value(ROUND_FLOOR)))
+
+
+def _size_faults(sizes: Sequence[tuple[BatchEntry, int]], total: int) -> Iterator[Fault]:
+    seen: dict[int, BatchEntry] = {}
+    for i, (entry, rows) in enumerate(sizes):
+        if rows > total:
+            yield Fault(("batch_sizes", i), f"{entry} is more than the {total} training rows: use at most {total}")
+        elif rows in seen:
+            yield Fault(("batch_sizes", i), f"{entry} is {rows} rows, as is {seen[rows]}: remove one of them")
+        seen[rows] = entry
+
+
+@contextmanager
+def _collecting(faults: list[Fault], prefix: Loc = ()) -> Iterator[None]:
+    """Move the faults of a SpecError below `prefix` into `faults`."""
+    try:
+        yield
+    except SpecError as error:
+        faults += [Fault((*prefix, *fault.loc), fault.msg) for fault in error.faults]
+
+
+@contextmanager
+def _below(prefix: Loc) -> Iterator[None]:
+    """Put `prefix` before the paths of a SpecError."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError([Fault((*prefix, *fault.loc), fault.msg) for fault in error.faults]) from error
