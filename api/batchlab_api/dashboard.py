@@ -17,6 +17,7 @@ from starlette.types import Scope
 FOLDER = Path(__file__).with_name("static")
 REVALIDATE = {"Cache-Control": "no-cache"}
 """A browser asks each time whether a file has changed, so that an upgrade never mixes old modules with new ones."""
+EXPORTS = "window.vega = vega; window.vegaEmbed = vegaEmbed;"
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +35,7 @@ def vega_bundle() -> Bundle:
     """Vega, Vega-Lite and vega-embed as one script that needs no network; made once, in about a second."""
     import vl_convert
 
-    plain = vl_convert.javascript_bundle(None).encode()
+    plain = vl_convert.javascript_bundle(EXPORTS).encode()
     return Bundle(plain, gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:24]}"')
 
 
@@ -66,7 +67,7 @@ class _Revalidated(StaticFiles):
         return response
 
 
-def static_files(app: FastAPI) -> None:
+def mount(app: FastAPI) -> None:
     """Serve the dashboard at `/` and its files below `/static`."""
     app.include_router(router)
     app.mount("/static", _Revalidated(directory=FOLDER))
