@@ -172,14 +172,13 @@ class Cell(Base):
 
 
 class SeriesBlock(Base):
-    """A stretch of one metric of one cell, never changed once written.
+    """A stretch of one metric of one cell, never changed once written: the steps `first, first + stride .. last`.
 
-    `data` holds the values of the steps `first .. last`; `steps` names them where they are not contiguous
-    (evaluations). A stretch of equal values is kept as `constant` alone, with `data` null. `l1 .. l7` are the levels
-    of the pyramid: bucket i of level l covers steps [i * 8**l, (i + 1) * 8**l), and the array holds min, max, mean and
-    count of finite values of each bucket that the stretch touches, four numbers a bucket, from bucket
-    first // 8**l on (for contiguous steps; for evaluations only the touched ones, in order). A bucket cut by the end
-    of a stretch is completed by the reader from the next stretch. Null where `constant` says it all.
+    `data` holds their values; one value alone stands for `n` equal ones. `l1 .. l7` are the levels of the pyramid:
+    bucket i of level l covers the steps [i * 8**l, (i + 1) * 8**l), and the array holds least, greatest, mean and count
+    of the finite values of each bucket that the stretch touches, four numbers a bucket, in order. A bucket cut by
+    the end of a stretch stands in both neighbours: the reader joins its parts. A level is kept where it saves
+    something (`batchlab_db.pyramid.levels`): the reader takes the coarsest one that is fine enough.
     """
 
     __tablename__ = "series_blocks"
@@ -188,10 +187,9 @@ class SeriesBlock(Base):
     metric: Mapped[str] = mapped_column(primary_key=True)
     first: Mapped[int] = mapped_column(primary_key=True)
     last: Mapped[int]
-    n: Mapped[int] = mapped_column(Integer)
-    constant: Mapped[float | None] = mapped_column(REAL)
-    steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
-    data: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    n: Mapped[int]
+    stride: Mapped[int]
+    data: Mapped[list[float]] = mapped_column(ARRAY(REAL))
     l1: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l2: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l3: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
@@ -286,11 +284,10 @@ class Slice(Base):
     outcome: Mapped[str | None]
     """handed_on, finished, fenced, lost, failed, stopped."""
     updates: Mapped[int] = mapped_column(server_default="0")
+    blocks: Mapped[int] = mapped_column(server_default="0")
+    """Blocks recorded: tells a write that is run again from one that is new."""
 
     __table_args__ = (
         Index("ix_slices_open", "cohort_id", postgresql_where=text("ended_at IS NULL")),
         {"postgresql_with": {"fillfactor": 70}},
     )
-
-
-SERIES_LEVELS = 7

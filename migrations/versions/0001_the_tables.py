@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("updates", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("blocks", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["experiment_id"], ["experiments.id"], name=op.f("fk_slices_experiment_id"), ondelete="CASCADE"
         ),
@@ -221,10 +222,9 @@ def upgrade() -> None:
         sa.Column("metric", sa.Text(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("constant", sa.REAL(), nullable=True),
-        sa.Column("steps", postgresql.ARRAY(sa.BigInteger()), nullable=True),
-        sa.Column("data", postgresql.ARRAY(sa.REAL()), nullable=True),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("stride", sa.BigInteger(), nullable=False),
+        sa.Column("data", postgresql.ARRAY(sa.REAL()), nullable=False),
         sa.Column("l1", postgresql.ARRAY(sa.REAL()), nullable=True),
         sa.Column("l2", postgresql.ARRAY(sa.REAL()), nullable=True),
         sa.Column("l3", postgresql.ARRAY(sa.REAL()), nullable=True),
@@ -235,8 +235,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["cell_id"], ["cells.id"], name=op.f("fk_series_blocks_cell_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("cell_id", "metric", "first", name=op.f("pk_series_blocks")),
     )
-    # A training state does not compress: kept as it is, outside the row.
+    # A training state does not compress, nor do measured values: kept as they are, outside the row.
     op.execute("ALTER TABLE checkpoint_parts ALTER COLUMN data SET STORAGE EXTERNAL")
+    for column in ("data", "l1", "l2", "l3", "l4", "l5", "l6", "l7"):
+        op.execute(f"ALTER TABLE series_blocks ALTER COLUMN {column} SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
