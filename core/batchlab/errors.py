@@ -3,7 +3,8 @@
     BatchlabError
     ├── SpecError        the posted experiment is wrong: every fault with its path and a remedy
     │   └── TooLargeError    it is well formed but over a limit: refused with the numbers
-    └── DataError        a data set is missing, damaged or of the wrong shape
+    ├── DataError        a data set is missing, damaged or of the wrong shape
+    └── CellTimeout      a cell has trained for as long as its spec allows
 
 Core knows no HTTP: the api maps each class to a status in one table.
 """
@@ -44,3 +45,7 @@ class TooLargeError(SpecError):
 
 class DataError(BatchlabError):
     """A data set is missing, damaged or of the wrong shape."""
+
+
+class CellTimeout(BatchlabError):
+    """A cell has trained for as long as `limits.seconds_per_cell` of its spec allows."""

@@ -6,6 +6,8 @@ EVALUATED = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 """At evaluations (accuracies only in classification)."""
 TIMES = frozenset({"step_seconds"})
 """Measured in seconds: never part of a digest."""
+TIMED_RESULTS = frozenset({"seconds_per_update", "seconds_per_epoch", "seconds_to_target", "timing"})
+"""Keys of a cell's result that hold measured seconds or say how they were measured: never part of a digest."""
 
 _UNITS = {
     "loss": "nats",

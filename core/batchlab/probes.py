@@ -4,12 +4,16 @@ A probe declares the metrics it gives and what it needs; the engine computes wha
 never asks which probe it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from batchlab.kinds import Kind, union
 
 Need = Literal["gradient", "update", "parameters"]
+Norms = NDArray[np.float64]
 
 
 class _Probe(Kind):
@@ -25,6 +29,30 @@ class _Probe(Kind):
             return (self.prefix,)
         kinds = (f"{self.prefix}_weights", f"{self.prefix}_biases")
         return (self.prefix, *kinds, *(f"{self.prefix}/{name}" for name in parameters))
+
+    def values(self, norms: Norms, parameters: Sequence[str]) -> dict[str, Norms]:
+        """The metrics, each of shape (updates,), from the norms of each parameter's part: (updates, parameters)."""
+        columns = dict(zip(parameters, norms.T, strict=True))
+        biases = {name for name in parameters if is_bias(name)}
+        found = {self.prefix: _together(columns.values(), len(norms))}
+        if self.per_parameter:
+            for part, names in (("weights", set(parameters) - biases), ("biases", biases)):
+                found[f"{self.prefix}_{part}"] = _together((columns[n] for n in parameters if n in names), len(norms))
+            found |= {f"{self.prefix}/{name}": column for name, column in columns.items()}
+        return found
+
+
+def is_bias(parameter: str) -> bool:
+    """Whether a parameter of this name is a bias; everything else counts as a weight."""
+    return parameter.rpartition(".")[2] == "bias"
+
+
+def _together(columns: Iterable[Norms], updates: int) -> Norms:
+    """The norm of all parts together. Summed part by part, so that no bit depends on how many updates there are."""
+    squares = np.zeros(updates)
+    for column in columns:
+        squares += column**2
+    return np.sqrt(squares)
 
 
 class GradNorm(_Probe):

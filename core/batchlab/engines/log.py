@@ -1,0 +1,168 @@
+"""The log of a block: what is measured while a cell trains, kept as tensors until the block ends."""
+
+import math
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batchlab.engines.base import Block, CellBlock, Ending, Float32s
+from batchlab.engines.tally import Tally
+from batchlab.engines.task import Task
+from batchlab.engines.timing import Stopwatch
+from batchlab.probes import Need
+
+
+class Norms:
+    """Norms of each parameter's part of what the probes need, update by update."""
+
+    def __init__(self, task: Task) -> None:
+        self._params = task.params
+        self._weights = [p.detach() for p in task.params]
+        self._taken: dict[Need, list[Tensor]] = {probe.need: [] for probe in task.cell.probes}
+        self._before: list[Tensor] = []
+
+    def before_step(self) -> None:
+        """Measure the gradient and the weights that it was taken at."""
+        if "gradient" in self._taken:
+            self._taken["gradient"] += [_norm(p.grad) for p in self._params]
+        if "parameters" in self._taken:
+            self._taken["parameters"] += [_norm(w) for w in self._weights]
+        if "update" in self._taken:
+            self._before = [w.clone() for w in self._weights]
+
+    def after_step(self) -> None:
+        """Measure how far the weights have moved."""
+        if "update" in self._taken:
+            moved = zip(self._weights, self._before, strict=True)
+            self._taken["update"] += [_norm(now - before) for now, before in moved]
+
+    def take(self) -> dict[Need, NDArray[np.float64]]:
+        """What was measured since the last call: (updates, parameters) for each need."""
+        taken = {need: _numbers(values).reshape(-1, len(self._params)) for need, values in self._taken.items()}
+        self._taken = {need: [] for need in self._taken}
+        return taken
+
+
+class Log:
+    """Collects a block of one cell and closes it."""
+
+    def __init__(self, task: Task, tally: Tally) -> None:
+        self._task, self._cell, self.tally = task, task.cell, tally
+        self.stopped = False
+        """Whether the target that ends the cell is reached."""
+        self._open()
+
+    def _open(self) -> None:
+        self._began = perf_counter()
+        self._losses: list[Tensor] = []
+        self._rates: list[float] = []
+        self._evaluations: list[tuple[int, Mapping[str, Tensor]]] = []
+
+    def __len__(self) -> int:
+        return len(self._losses)
+
+    @property
+    def seconds(self) -> float:
+        """How long the block has been open."""
+        return perf_counter() - self._began
+
+    def updated(self, loss: Tensor, rate: float) -> None:
+        """Keep what an update gives."""
+        self._losses.append(loss)
+        self._rates.append(rate)
+
+    def evaluated(self, step: int, values: Mapping[str, Tensor]) -> None:
+        """Keep the evaluation after `step` updates."""
+        self._evaluations.append((step, values))
+        target = self._cell.target
+        if target is not None and target.stop:  # the only evaluation that is waited for
+            self.stopped = self.stopped or target.reached(float(values[target.metric]))
+
+    def close(self, norms: Norms, watch: Stopwatch) -> Block:
+        """The block with all that was kept since it began, cut at the first loss that is not finite; opens the next."""
+        laps = watch.laps()
+        wall = self.seconds
+        with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
+            cell = self._block(norms.take(), laps)
+        self._open()
+        return Block({0: cell}, float(laps.sum()), max(0.0, wall - float(laps.sum())))
+
+    def _block(self, norms: Mapping[Need, NDArray[np.float64]], laps: NDArray[np.float64]) -> CellBlock:
+        losses = _numbers(self._losses).astype(np.float32)
+        bad = np.flatnonzero(~np.isfinite(losses))
+        n = int(bad[0]) + 1 if bad.size else len(losses)
+        first, last = self.tally.done + 1, self.tally.done + n
+        probed = self._probed({need: values[:n] for need, values in norms.items()})
+        updates = {"loss": losses[:n], **self._settings(first, n), **probed, "step_seconds": _single(laps[:n])}
+        kept = [(step, floats(values)) for step, values in self._evaluations if step < last + (not bad.size)]
+        self._take_in(probed, laps[:n], kept)
+        return CellBlock(
+            first, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last,
+            self._ending(last if bad.size else None),
+        )  # fmt: skip
+
+    def _settings(self, first: int, n: int) -> dict[str, Float32s]:
+        """Rate, batch size and momentum of each update."""
+        cell = self._cell
+        place = (np.arange(first, first + n) - 1) % cell.steps_per_epoch
+        rows = np.minimum(cell.batch_size, cell.rows - place * cell.batch_size)
+        found = {"lr": _single(self._rates[:n]), "batch_size": _single(rows)}
+        return found if cell.momentum is None else found | {"momentum": np.full(n, cell.momentum, np.float32)}
+
+    def _probed(self, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
+        probed: dict[str, Float32s] = {}
+        for probe in self._cell.probes:
+            values = probe.values(norms[probe.need], self._task.names)
+            probed |= {name: _single(column) for name, column in values.items()}
+        return probed
+
+    def _take_in(
+        self, probed: Mapping[str, Float32s], laps: NDArray[np.float64], kept: Sequence[tuple[int, dict[str, float]]]
+    ) -> None:
+        target, before, already = self._cell.target, self.tally.done, self.tally.train_seconds
+        self.tally.add(probed, len(laps))
+        self.tally.add_time(laps, self._cell)
+        for step, values in kept:
+            self.tally.evaluated(step, values)
+            if target is not None and self.tally.target_step is None and target.reached(values[target.metric]):
+                self.tally.target_step = step
+                self.tally.seconds_to_target = already + float(laps[: step - before].sum())
+
+    def _ending(self, diverged_at: int | None) -> Ending | None:
+        tally, cell = self.tally, self._cell
+        if diverged_at is None and not self.stopped and tally.done < cell.steps:
+            return None
+        losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
+        if diverged_at is None and not all(map(math.isfinite, losses)):
+            diverged_at = tally.done  # the last update has left weights that have no finite loss
+        final = self._task.evaluate_test() if diverged_at is None else {}
+        result = tally.result(cell, diverged_at, final)
+        return Ending("succeeded" if diverged_at is None else "diverged", result)
+
+
+def floats(values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Plain numbers: waits for the device."""
+    return {name: float(value) for name, value in values.items()}
+
+
+def _columns(kept: Sequence[tuple[int, dict[str, float]]]) -> dict[str, Float32s]:
+    names = kept[0][1] if kept else ()
+    return {name: _single([values[name] for _, values in kept]) for name in names}
+
+
+def _norm(values: Tensor | None) -> Tensor:
+    """Euclidean norm; 0 for a parameter that the loss does not reach."""
+    return torch.zeros(()) if values is None else torch.linalg.vector_norm(values)
+
+
+def _numbers(values: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Scalars on the device as one array on the host."""
+    return torch.stack(tuple(values)).double().cpu().numpy() if values else np.zeros(0)
+
+
+def _single(values: object) -> Float32s:
+    return np.asarray(values, dtype=np.float64).astype(np.float32)

@@ -1,0 +1,86 @@
+"""The reference engine: the plain PyTorch loop, one cell at a time, any model on any device.
+
+Slow and obviously right: other engines are checked against it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from batchlab.cell import Cell
+from batchlab.datasets import Arrays
+from batchlab.engines.base import Block, Snapshot, State
+from batchlab.engines.batches import batches
+from batchlab.engines.log import Log, Norms
+from batchlab.engines.tally import Tally
+from batchlab.engines.task import Task
+from batchlab.engines.timing import stopwatch
+from batchlab.errors import CellTimeout
+
+
+class Reference:
+    """Trains a cohort of one cell."""
+
+    name = "reference"
+
+    def train(
+        self,
+        cohort: Sequence[Cell],
+        data: Arrays,
+        state: State | None = None,
+        *,
+        device: str = "cpu",
+        block_seconds: float = 1.0,
+        block_steps: int = 16384,
+    ) -> Iterator[tuple[Block, Snapshot]]:
+        """Blocks of the one cell, to its end; CellTimeout after the block in which its time is over."""
+        (cell,) = cohort
+        task = Task(cell, data, torch.device(device))
+        tally = Tally() if state is None else resume(task, state)
+        norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally)
+        if tally.done == 0:
+            log.evaluated(0, task.evaluate())
+
+        for step, rate, rows in batches(cell, tally.done, task.device):
+            task.optimizer.param_groups[0]["lr"] = rate
+            watch.mark()
+            loss = task.backward(rows)
+            watch.mark()
+            norms.before_step()
+            watch.mark()
+            task.optimizer.step()
+            watch.mark()
+            norms.after_step()
+            log.updated(loss, rate)
+
+            ended = step == cell.steps or log.stopped
+            if ended or step % cell.evaluate_every == 0:
+                log.evaluated(step, task.evaluate())
+                ended = ended or log.stopped
+            if ended or len(log) >= block_steps or log.seconds >= block_seconds:
+                block = log.close(norms, watch)
+                yield block, lambda: snapshot(task, tally)
+                if block.cells[0].ending is not None:
+                    return
+                check_time(cell, tally)
+
+
+def snapshot(task: Task, tally: Tally) -> State:
+    """All that training needs to go on after the block that was just closed."""
+    meta: dict[str, Any] = {"tally": tally.to_json(), "most_rows": task.most_rows}
+    return State(task.arrays(), meta)
+
+
+def resume(task: Task, state: State) -> Tally:
+    """Put the task where the snapshot was taken; returns its running totals."""
+    task.restore(state.arrays)
+    task.most_rows = int(state.meta["most_rows"])
+    return Tally.from_json(state.meta["tally"])
+
+
+def check_time(cell: Cell, tally: Tally) -> None:
+    """CellTimeout where the cell has trained for as long as it may."""
+    limit = cell.limits.seconds_per_cell
+    if limit is not None and tally.train_seconds >= limit:
+        raise CellTimeout(f"trained for {tally.train_seconds:.1f} s of {limit:g} s: raise limits.seconds_per_cell")

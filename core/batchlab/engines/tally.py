@@ -1,0 +1,108 @@
+"""What is kept of a cell beside its curves: means, best values, times; at the end, its result.
+
+Sums are float64 and taken one update after the other, so that the result has the same bits wherever blocks begin.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batchlab.cell import Cell
+from batchlab.metrics import EVALUATED
+
+WARM_UP = 10
+"""Updates of a start or a resume that no mean time includes."""
+
+
+@dataclass
+class Best:
+    """The first best value so far and the step at which it was taken."""
+
+    value: float | None = None
+    step: int | None = None
+
+    def offer(self, value: float, step: int, sign: int) -> None:
+        """Take `value` if it is better; `sign` is 1 where larger is better, -1 where smaller is."""
+        if math.isfinite(value) and (self.value is None or sign * value > sign * self.value):
+            self.value, self.step = value, step
+
+
+@dataclass
+class Tally:
+    """A cell's running totals. JSON both ways by `to_json` and `from_json`."""
+
+    done: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+    """The latest evaluation."""
+    best: dict[str, Best] = field(default_factory=lambda: {"val_loss": Best(), "val_accuracy": Best()})
+    target_step: int | None = None
+    seconds_to_target: float | None = None
+    train_seconds: float = 0.0
+    timed_seconds: float = 0.0
+    timed_updates: int = 0
+    fresh: int = 0
+    """Updates since the start or the resume; not kept."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if key != "fresh"}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Tally":
+        return cls(**{**data, "best": {name: Best(**best) for name, best in data["best"].items()}})
+
+    def add(self, probed: Mapping[str, NDArray[np.float32]], n: int) -> None:
+        """Take in the probes' values of the next `n` updates; only finite ones count."""
+        for name, values in probed.items():
+            finite = np.isfinite(values)
+            terms = np.where(finite, values, 0.0).astype(np.float64)
+            self.sums[name] = float(np.cumsum(np.concatenate([[self.sums.get(name, 0.0)], terms]))[-1])
+            self.counts[name] = self.counts.get(name, 0) + int(finite.sum())
+        self.done += n
+
+    def add_time(self, laps: NDArray[np.float64], cell: Cell) -> None:
+        """Take in the seconds of the next updates; the first few after a start or a resume are not timed."""
+        timed = laps[max(0, min(WARM_UP, cell.steps // 2) - self.fresh) :]
+        self.train_seconds += float(laps.sum())
+        self.timed_seconds += float(timed.sum())
+        self.timed_updates += len(timed)
+        self.fresh += len(laps)
+
+    def evaluated(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in the evaluation after `step` updates (the initial weights are no candidate for the best)."""
+        self.last = dict(values)
+        if step > 0:
+            self.best["val_loss"].offer(values["val_loss"], step, -1)
+            self.best["val_accuracy"].offer(values.get("val_accuracy", math.nan), step, 1)
+
+    @property
+    def seconds_per_update(self) -> float | None:
+        """Mean training seconds of an update (of all updates, where none came after the first few)."""
+        if self.timed_updates:
+            return self.timed_seconds / self.timed_updates
+        return self.train_seconds / self.done if self.done else None
+
+    def result(self, cell: Cell, diverged_at: int | None, final: Mapping[str, float]) -> dict[str, Any]:
+        """The cell's result by the contract; `final` adds what is evaluated at the end alone."""
+        values: dict[str, Any] = {name: None for name in EVALUATED}
+        if diverged_at is None:
+            values |= {**self.last, **final}
+        for name, best in self.best.items():
+            values |= {f"best_{name}": best.value, f"best_{name}_step": best.step}
+        for name, total in self.sums.items():
+            values[f"mean_{name}"] = total / self.counts[name] if self.counts[name] else None
+        each = self.seconds_per_update
+        values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
+        values["seconds_per_epoch"] = None if each is None else each * cell.steps_per_epoch
+        if cell.target is not None:
+            values |= {"target_step": self.target_step, "seconds_to_target": self.seconds_to_target}
+        return {name: _finite(value) for name, value in values.items()}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

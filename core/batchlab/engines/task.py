@@ -1,0 +1,175 @@
+"""What a cell trains: its data, network, loss and optimizer on one device, and how they are evaluated and kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+
+from batchlab.cell import Cell
+from batchlab.datasets import Arrays, split
+from batchlab.init import network
+
+CPU_BYTES = 2**30
+"""What one pass over a batch may keep for the backward pass; larger batches are trained in parts."""
+EVALUATED_ROWS = 8192
+"""Rows that are evaluated at once, at most."""
+Rows = Tensor | slice
+"""Which rows a batch takes: numbers, or a stretch that needs no gathering."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows on the device: inputs, what the loss compares them with, and their classes (None in regression)."""
+
+    x: Tensor
+    targets: Tensor
+    classes: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class Task:
+    """A cell with its data on a device, the network with its initial weights, and the optimizer."""
+
+    def __init__(self, cell: Cell, data: Arrays, device: torch.device) -> None:
+        self.cell, self.device = cell, device
+        self._dtype = torch.float64 if cell.precision == "float64" else torch.float32
+        parts = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
+        self.train = self._table(parts.x_train, parts.y_train)
+        self.validation = self._table(parts.x_val, parts.y_val)
+        self.test = None if parts.x_test is None else self._table(parts.x_test, parts.y_test)
+        net = network(cell.model, cell.info.shape, cell.info.outputs, cell.init, cell.seed)
+        self.net = net.to(device, self._dtype)
+        self.names = [name for name, _ in self.net.named_parameters()]
+        self.params = list(self.net.parameters())
+        self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.params, cell.lr, cell.momentum)
+        self.most_rows = self._affordable_rows()
+        """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
+
+    def _table(self, x: NDArray[Any], y: NDArray[Any]) -> Table:
+        inputs, labels = torch.from_numpy(x).to(self.device, self._dtype), torch.from_numpy(y).to(self.device)
+        if self.cell.info.classes is None:
+            return Table(inputs, labels.to(self._dtype)[:, None], None)
+        if self.cell.loss == "cross_entropy":
+            return Table(inputs, labels, labels)
+        return Table(inputs, F.one_hot(labels, self.cell.info.classes).to(self._dtype), labels)
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network gives for these rows."""
+        if self.cell.precision != "bfloat16":
+            return self.net(x)  # type: ignore[no-any-return]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return self.net(x).float()  # type: ignore[no-any-return]
+
+    def loss(self, outputs: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        """The loss of these rows: their `mean`, their `sum`, or `none` for one number a row."""
+        if self.cell.loss == "cross_entropy":
+            return F.cross_entropy(outputs, targets, reduction=reduction)
+        rows = (outputs - targets).square().sum(1) / 2
+        return rows if reduction == "none" else rows.mean() if reduction == "mean" else rows.sum()
+
+    def backward(self, rows: Rows) -> Tensor:
+        """Leave the gradient of the batch's loss in the parameters; returns the loss, detached."""
+        while True:
+            for p in self.params:  # what zero_grad does, without its profiling hook: a tenth of a small update
+                p.grad = None
+            try:
+                return self._backward(rows)
+            except torch.OutOfMemoryError:
+                if self.most_rows == 1:
+                    raise
+                self.most_rows = max(1, min(self.most_rows, len(self.train)) // 2)
+
+    def _backward(self, rows: Rows) -> Tensor:
+        table, reduction = self.train, self.cell.reduction
+        n = len(table) if isinstance(rows, slice) else len(rows)
+        if n <= self.most_rows:
+            loss = self.loss(self.outputs(_take(table.x, rows)), _take(table.targets, rows), reduction)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        total = torch.zeros((), dtype=self._dtype, device=self.device)
+        for part in _parts(rows, n, self.most_rows):
+            loss = self.loss(self.outputs(_take(table.x, part)), _take(table.targets, part), "sum")
+            loss = loss / n if reduction == "mean" else loss
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def evaluate(self) -> dict[str, Tensor]:
+        """Loss and accuracy of the training and validation rows, as tensors that nobody has waited for."""
+        return self._measure("train", self.train) | self._measure("val", self.validation)
+
+    def evaluate_test(self) -> dict[str, float]:
+        """Loss and accuracy of the test part, where it is not the validation set; else nothing."""
+        found = {} if self.test is None else self._measure("test", self.test)
+        return {name: float(value) for name, value in found.items()}
+
+    @torch.no_grad()
+    def _measure(self, prefix: str, table: Table) -> dict[str, Tensor]:
+        self.net.eval()
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        right = torch.zeros((), dtype=torch.float64, device=self.device)
+        for part in _parts(slice(None), len(table), min(self.most_rows, EVALUATED_ROWS)):
+            outputs = self.outputs(table.x[part])
+            loss += self.loss(outputs, table.targets[part], "none").sum(dtype=torch.float64)
+            if table.classes is not None:
+                right += (outputs.argmax(1) == table.classes[part]).sum()
+        self.net.train()
+        found = {f"{prefix}_loss": loss / len(table)}
+        return found if table.classes is None else found | {f"{prefix}_accuracy": right / len(table)}
+
+    def _affordable_rows(self) -> int:
+        """Rows whose pass fits in memory, by what two rows keep for the backward pass beyond what one keeps."""
+        limit = CPU_BYTES if self.device.type == "cpu" else torch.cuda.mem_get_info(self.device)[0] // 2
+        each = self._kept_bytes(2) - self._kept_bytes(1)
+        return max(1, limit // max(1, each))
+
+    def _kept_bytes(self, rows: int) -> int:
+        kept = 0
+
+        def count(tensor: Tensor) -> Tensor:
+            nonlocal kept
+            kept += tensor.numel() * tensor.element_size()
+            return tensor
+
+        x, targets = (t[:1].expand(rows, *t.shape[1:]) for t in (self.train.x, self.train.targets))
+        with saved_tensors_hooks(count, lambda tensor: tensor):
+            self.loss(self.outputs(x), targets, "mean")
+        return kept
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Copies of the weights and of what the optimizer remembers, by name."""
+        held = {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        for i, p in enumerate(self.params):
+            memory = self.optimizer.state.get(p, {})
+            held |= {f"optimizer/{i}/{name}": value for name, value in memory.items() if value is not None}
+        return {name: np.array(value.detach().cpu()) for name, value in held.items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take up the weights and the optimizer's memory that `arrays` gave."""
+        held = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        weights = {name.removeprefix("net/"): value for name, value in held.items() if name.startswith("net/")}
+        self.net.load_state_dict(weights)
+        for i, p in enumerate(self.params):
+            prefix = f"optimizer/{i}/"
+            for name in [name for name in held if name.startswith(prefix)]:
+                where = "cpu" if name == f"{prefix}step" else self.device  # torch counts Adam's steps on the host
+                self.optimizer.state[p][name.removeprefix(prefix)] = held[name].to(where)
+
+
+def _take(values: Tensor, rows: Rows) -> Tensor:
+    return values[rows] if isinstance(rows, slice) else values.index_select(0, rows)
+
+
+def _parts(rows: Rows, n: int, most: int) -> Iterator[Rows] | Sequence[Tensor]:
+    """The rows in parts of at most `most`; a slice stands for all `n`."""
+    if isinstance(rows, slice):
+        return (slice(first, min(first + most, n)) for first in range(0, n, most))
+    return rows.split(most)
