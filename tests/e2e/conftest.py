@@ -1,0 +1,42 @@
+"""A whole embedded lab of the tests' own: servers, api and two workers as processes, with short leases."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from batchlab_client import Client
+from batchlab_lab.embedded import Embedded
+from batchlab_lab.home import Home
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+QUICK = {
+    "BATCHLAB_SLICE_SECONDS": "2",
+    "BATCHLAB_BLOCK_SECONDS": "0.2",
+    "BATCHLAB_LEASE_SECONDS": "3",
+    "BATCHLAB_RENEW_SECONDS": "0.5",
+    "BATCHLAB_MARGIN_SECONDS": "0.5",
+    "BATCHLAB_HEARTBEAT_SECONDS": "1",
+    "BATCHLAB_RECONCILE_SECONDS": "0.5",
+    "BATCHLAB_RESEND_SECONDS": "1",
+    "BATCHLAB_DATA": str(SHARED),
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """Two workers; every time of the lease protocol is short."""
+    before = dict(os.environ)
+    os.environ.update(QUICK)
+    try:
+        with Embedded(Home(tmp_path_factory.mktemp("lab")), port=0, workers=2) as embedded:
+            yield embedded
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def client(lab: Embedded) -> Iterator[Client]:
+    with Client(lab.url) as client:
+        yield client
