@@ -60,5 +60,15 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def behind(engine: Engine) -> bool:
+    """Whether the database was never migrated, or is at a revision before the newest that this code knows.
+
+    One that is ahead of the code is not behind: the newest schema serves the code of the release before it.
+    """
+    known = [revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions()]
+    at = current(engine)
+    return at is None or at in known[1:]
+
+
 if __name__ == "__main__":
     upgrade()

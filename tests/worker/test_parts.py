@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from batchlab.errors import DataError
+from batchlab.errors import CellTimeout, DataError
 from batchlab_db import logs
 from batchlab_db.periodic import Every
 from batchlab_worker import causes, crash, device, memory
@@ -21,10 +21,10 @@ from batchlab_worker.control import Control
     ("error", "cause"),
     [
         (MemoryError(), "out_of_memory"),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("CUDA error: out of memory"), "out_of_memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
-        (causes.TimeOver("over"), "timeout"),
+        (CellTimeout("over"), "timeout"),
         (DataError("train-images is damaged: delete it"), "bad_data"),
         (ZeroDivisionError("division by zero"), "code_error"),
         (OSError(errno.EACCES, "no"), "code_error"),
@@ -118,7 +118,7 @@ def test_a_thread_can_be_hurried_and_stopped_while_it_waits() -> None:
 
 
 def test_a_process_dies_at_the_named_pass_through_a_point_and_nowhere_else() -> None:
-    code = "from batchlab_worker import crash\nfor n in range(3): crash.point('claim'); crash.point('after-block'); print(n)"
+    code = "from batchlab_worker import crash\nfor n in range(3): crash.point('claim'); crash.point('after-block')"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "BATCHLAB_CRASH_AT": "after-block:2"},
@@ -154,19 +154,26 @@ def test_the_containers_quota_bounds_the_cores(
     assert device.usable_cores(tmp_path / "missing") == 64
 
 
-def test_kills_for_want_of_memory_are_read_from_the_cgroup(tmp_path: Path) -> None:
-    events = tmp_path / "memory.events"
-    events.write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n")
-    assert memory.oom_kills(events) == 2
-    assert memory.oom_kills(tmp_path / "missing") == 0
+def test_memory_growth_is_measured_from_the_first_slice_on_the_same_data() -> None:
+    service, gb = memory.Service(most_slices=100), 1 << 30
+    for data, resident, over in [
+        ("sectors", 1, False),
+        ("sectors", 2, False),
+        ("mnist", 5, False),
+        ("mnist", 8, False),
+        ("mnist", 9, True),
+    ]:
+        service.slice_ended(data, resident * gb)
+        assert service.over is over
+    assert memory.resident_bytes() > 0
 
 
-def test_growth_is_measured_from_the_first_slice_on_the_same_data() -> None:
-    growth, gb = memory.Growth(), 1 << 30
-    assert not growth.excessive("sectors", gb)
-    assert not growth.excessive("sectors", 2 * gb)
-    assert growth.excessive("sectors", 3 * gb)
-    assert not growth.excessive("mnist", 3 * gb)
+def test_a_process_makes_way_after_so_many_slices() -> None:
+    service = memory.Service(most_slices=2)
+    service.slice_ended("sectors")
+    assert not service.over
+    service.slice_ended("sectors")
+    assert service.over
 
 
 def test_the_state_that_others_see_follows_from_what_the_process_does() -> None:

@@ -4,7 +4,7 @@ import errno
 import sys
 from typing import Literal
 
-from batchlab.errors import BatchlabError, DataError
+from batchlab.errors import BatchlabError, CellTimeout, DataError
 
 Cause = Literal["out_of_memory", "timeout", "code_error", "bad_data", "disk_full"]
 
@@ -13,12 +13,8 @@ _DEVICE_WORDS = ("CUDA error", "device-side assert", "cuDNN error", "CUBLAS_STAT
 MESSAGE_LENGTH = 500
 
 
-class TimeOver(BatchlabError):
-    """A cell trained longer than its limit."""
-
-
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory of the machine or of the GPU gave out. torch says so with a RuntimeError of one kind or another."""
+    """Whether memory of the machine or of the GPU gave out; torch says so with RuntimeErrors of several kinds."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS)
@@ -33,9 +29,12 @@ def is_device_error(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether a volume is full, of this machine (ENOSPC) or of the database (SQLSTATE 53100)."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    """Whether a volume of this machine is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_database_full(error: BaseException) -> bool:
+    """Whether the database's volume is full: a trouble of the lab, not of the cell (SQLSTATE 53100)."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "53100"
 
 
@@ -45,7 +44,7 @@ def cause_of(error: BaseException) -> Cause:
         return "out_of_memory"
     if is_disk_full(error):
         return "disk_full"
-    if isinstance(error, TimeOver):
+    if isinstance(error, CellTimeout):
         return "timeout"
     return "bad_data" if isinstance(error, DataError) else "code_error"
 

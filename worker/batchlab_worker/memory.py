@@ -1,6 +1,4 @@
-"""Memory: how much this process holds, and whether the kernel has killed for want of it."""
-
-from pathlib import Path
+"""When a worker process has served long enough: a fresh one takes its place, with the memory it leaked given back."""
 
 import psutil
 
@@ -8,33 +6,31 @@ GROWTH = 1.5
 SLACK_BYTES = 1 << 30
 
 
-def oom_kills(events: Path = Path("/sys/fs/cgroup/memory.events")) -> int:
-    """Processes of this container that the kernel has killed for want of memory so far (0 where it does not say)."""
-    try:
-        lines = events.read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
-
-
 def resident_bytes() -> int:
     """Resident memory of this process."""
     return int(psutil.Process().memory_info().rss)
 
 
-class Growth:
-    """Tells when a process has grown far beyond what its first slices needed.
+class Service:
+    """Counts a process's slices and watches its memory.
 
-    The measure is the memory after the first slice on the present data: reading a larger data set is no leak.
+    Growth is measured from the first slice on the present data: having read a larger data set is no leak.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_slices: int) -> None:
+        self._most_slices = most_slices
+        self._slices = 0
         self._data: object = None
-        self._start = 0
+        self._start = self._now = 0
 
-    def excessive(self, data: object, now: int | None = None) -> bool:
-        """Whether memory `now` (bytes; measured if not given) is too much; `data` names what was just trained on."""
-        now = resident_bytes() if now is None else now
+    def slice_ended(self, data: object, resident: int | None = None) -> None:
+        """Note a slice on `data`, after which so many bytes are `resident` (measured where not given)."""
+        self._slices += 1
+        self._now = resident_bytes() if resident is None else resident
         if data != self._data:
-            self._data, self._start = data, now
-        return now > GROWTH * self._start + SLACK_BYTES
+            self._data, self._start = data, self._now
+
+    @property
+    def over(self) -> bool:
+        """Whether the process should make way for a fresh one."""
+        return self._slices >= self._most_slices or self._now > GROWTH * self._start + SLACK_BYTES

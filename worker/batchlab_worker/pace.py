@@ -13,7 +13,11 @@ class Pace:
     """The clock of one slice. Small states are saved with every block, so nothing of them is ever taken back."""
 
     def __init__(
-        self, slice_seconds: float, inline_bytes: int, last_bytes: int | None, clock: Callable[[], float] = time.monotonic
+        self,
+        slice_seconds: float,
+        inline_bytes: int,
+        last_bytes: int | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`last_bytes`: size of the checkpoint that the slice starts from, None where there is none yet."""
         self._slice_seconds, self._inline_bytes, self._clock = slice_seconds, inline_bytes, clock

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
 import structlog
 
@@ -160,7 +160,7 @@ class Supervisor:
     def run_until_signalled(self) -> int:
         """Run in the foreground until SIGTERM, SIGINT or SIGHUP; returns `exit_status`."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, lambda *_: self.request_stop())
         with self:
             while not self.wait(1.0):  # a bare wait would keep Python from running the signal handlers
                 pass
@@ -171,9 +171,6 @@ class Supervisor:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.request_stop()
 
     def _run(self) -> None:
         # One thread starts all children: the parent-death signal follows the thread that forked.

@@ -1,0 +1,56 @@
+"""One worker process: `python -m batchlab_worker --queues cpu,gpu --name worker-0`, best run under a supervisor."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from uuid import uuid4
+
+import structlog
+from batchlab import engines
+from batchlab_db import logs
+from batchlab_db.engine import make_engine
+from batchlab_db.settings import Settings
+from batchlab_db.workers import WorkerInfo
+
+from batchlab_worker import device
+from batchlab_worker.bench import Bench
+from batchlab_worker.process import serve
+from batchlab_worker.supervisor import EX_CONFIG
+
+log = structlog.get_logger("batchlab.worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Work until told to stop; returns the exit status (see `supervisor`)."""
+    parser = argparse.ArgumentParser(prog="batchlab_worker", description=__doc__)
+    parser.add_argument("--queues", default="cpu,gpu", help="what to serve, of cpu and gpu (default: both)")
+    parser.add_argument("--name", default="worker", help="tells the processes of one machine apart")
+    options = parser.parse_args(arguments)
+    logs.configure()
+    try:
+        bench = make_bench(Settings(), options.name, options.queues.split(","))
+    except device.NoDevice as error:
+        log.error("misconfigured", error=str(error))
+        return EX_CONFIG
+    return serve(bench, options.name)
+
+
+def make_bench(settings: Settings, name: str, queues: Sequence[str]) -> Bench:
+    """Take a device and describe this process."""
+    taken, served = device.take(queues)
+    device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
+    machine = socket.gethostname()
+    me = WorkerInfo(
+        id=f"{name}@{machine}-{uuid4().hex[:8]}",
+        machine=machine,
+        queues=served,
+        device=taken,
+        fingerprint=engines.fingerprint("", taken),
+    )
+    return Bench(settings, make_engine(settings, role="worker"), me)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

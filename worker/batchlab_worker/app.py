@@ -1,0 +1,62 @@
+"""The Celery application of a worker: one task, which is told nothing and asks the database what there is to do."""
+
+import structlog
+from batchlab_db import broker, disk
+from batchlab_db.demand import demand
+from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
+
+from batchlab_worker.bench import Bench
+from batchlab_worker.slices import run_slice
+
+log = structlog.get_logger("batchlab.worker")
+
+
+def make_worker_app(bench: Bench) -> Celery:
+    """The application whose task `batchlab.slice` works at this bench. A message is a wake-up and no more."""
+    app = broker.make_celery(bench.settings)
+
+    @app.task(name=broker.TASK)  # type: ignore[untyped-decorator]
+    def slice_() -> None:
+        work(bench)
+        if bench.control.leaving.is_set():
+            stop_consuming(bench)
+
+    return app
+
+
+def stop_consuming(bench: Bench) -> None:
+    """Have Celery's loop end this process as soon as no task runs."""
+    from celery.worker import state
+
+    state.should_stop = bench.control.exit_status
+
+
+def work(bench: Bench) -> None:
+    """Answer a wake-up: run a slice if there is one, and wake whoever comes next for what is left. Raises nothing."""
+    try:
+        if not bench.control.leaving.is_set() and _has_room(bench):
+            _work(bench)
+    except SQLAlchemyError as error:  # nothing was claimed; the reconciler will wake us again
+        log.warning("database away", error=type(error).__name__)
+    finally:
+        bench.work_on(None)
+
+
+def _work(bench: Bench) -> None:
+    outcome = run_slice(bench)
+    if outcome is None:
+        return
+    if bench.service.over:
+        bench.control.leave()  # the supervisor starts a fresh process
+    if demand(bench.engine, bench.settings).get(bench.home_queue):
+        broker.wake(bench.settings, [bench.home_queue])
+
+
+def _has_room(bench: Bench) -> bool:
+    """Whether the database's volume has room for more results; a worker takes no work while it has not."""
+    left = disk.shortage(bench.settings, "pause")
+    bench.control.paused = left is not None
+    if left is not None:
+        log.warning("paused: disk", free_bytes=left.free)
+    return left is None

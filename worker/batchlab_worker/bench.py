@@ -1,0 +1,71 @@
+"""What a worker process works with: settings, database, device, data at hand, and the state that others see."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from batchlab import engines
+from batchlab.cell import Cell
+from batchlab.datasets import Arrays, Dataset
+from batchlab_db.settings import Settings
+from batchlab_db.workers import WorkerInfo
+from sqlalchemy import Engine
+
+from batchlab_worker.control import Control
+from batchlab_worker.memory import Service
+
+
+class Trainers:
+    """What the database's claim asks about engines (it loads none itself)."""
+
+    def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
+        """The engine for these cells, of equal `stack_key`, and how many of them, from the first, share a cohort."""
+        return engines.choose(cells[0], device).name, engines.cohort_size(cells, device)
+
+    def fingerprint(self, engine: str, device: str) -> Mapping[str, Any]:
+        """Whatever bits depend on."""
+        return engines.fingerprint(engine, device)
+
+
+@dataclass
+class Bench:
+    """One worker process's tools."""
+
+    settings: Settings
+    engine: Engine
+    me: WorkerInfo
+    control: Control = field(default_factory=Control)
+    trainers: Trainers = field(default_factory=Trainers)
+
+    service: Service = field(init=False)
+    tell: Callable[[], None] = lambda: None
+    """Has the next heartbeat come at once."""
+
+    def __post_init__(self) -> None:
+        self.service = Service(self.settings.recycle_slices)
+
+    @property
+    def home_queue(self) -> str:
+        """The queue whose wake-ups are meant for workers like this one."""
+        return "gpu" if "gpu" in self.me.queues else "cpu"
+
+    def work_on(self, cohort_id: int | None) -> None:
+        """Say what is being trained (None: nothing); others are told at once when work begins and when it ends."""
+        turned = (self.control.cohort_id is None) != (cohort_id is None)
+        self.control.cohort_id = cohort_id
+        if turned:
+            self.tell()
+
+    def load(self, dataset: Dataset) -> Arrays:
+        """The data set's arrays, kept from the last slices; fetched where they are not here. Raises DataError."""
+        return _load(dataset, self.settings.data_folder)
+
+
+@lru_cache(maxsize=2)
+def _load(dataset: Dataset, folder: Path) -> Arrays:
+    if not dataset.available(folder):
+        dataset.fetch(folder)
+    arrays: Arrays = dataset.load(folder)
+    return arrays

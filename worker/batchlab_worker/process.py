@@ -1,0 +1,95 @@
+"""The life of a worker process: wait for the schema, start the threads, serve wake-ups, and take leave."""
+
+import signal
+
+import structlog
+from batchlab_db import broker, migrate, workers
+from batchlab_db.periodic import Every
+from batchlab_db.reconcile import reconcile
+from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
+
+from batchlab_worker.app import make_worker_app, stop_consuming
+from batchlab_worker.bench import Bench
+from batchlab_worker.heartbeat import beat
+
+SCHEMA_POLL_SECONDS = 1.0
+GOODBYE_SECONDS = 2.0
+"""How long the threads may take to end."""
+
+log = structlog.get_logger("batchlab.worker")
+
+
+def serve(bench: Bench, name: str) -> int:
+    """Work until asked to leave; returns the exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: leave(bench))
+    log.info("worker", worker=bench.me.id, device=bench.me.device, queues=bench.me.queues)
+    if not await_schema(bench):
+        return bench.control.exit_status
+    threads = start_threads(bench)
+    try:
+        consume(make_worker_app(bench), bench, name)
+    finally:
+        say_goodbye(bench, threads)
+    return bench.control.exit_status
+
+
+def leave(bench: Bench) -> None:
+    """End this process soon: at the next block of the slice under way, or at once."""
+    bench.control.leave()
+    stop_consuming(bench)
+
+
+def await_schema(bench: Bench) -> bool:
+    """Wait until the database is there and as new as this code; False where the process was asked to leave first."""
+    said = False
+    while not (ready := _schema_is_ready(bench)) and not bench.control.leaving.wait(SCHEMA_POLL_SECONDS):
+        if not said:
+            log.warning("waiting for the database to be up and migrated")
+            said = True
+    return ready
+
+
+def _schema_is_ready(bench: Bench) -> bool:
+    try:
+        return not migrate.behind(bench.engine)
+    except SQLAlchemyError:
+        return False
+
+
+def start_threads(bench: Bench) -> list[Every]:
+    """The heartbeat, and the reconciler that every worker and api runs."""
+    settings = bench.settings
+    heart = Every("heartbeat", settings.heartbeat_seconds, lambda: beat(bench))
+    rescuer = Every("reconcile", settings.reconcile_seconds, lambda: reconcile(bench.engine, settings), jitter=0.2)
+    bench.tell = heart.now
+    for thread in (heart, rescuer):
+        thread.start()
+    return [heart, rescuer]
+
+
+def consume(app: Celery, bench: Bench, name: str) -> None:
+    """Serve wake-ups until told to stop. Celery's own command would print the broker's address and take the signals."""
+    controller = app.WorkController(
+        hostname=f"{name}@{bench.me.machine}",
+        concurrency=1,
+        queues=list(bench.me.queues),
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    broker.wake(bench.settings, [bench.home_queue])  # there may be work that nobody was awake for
+    controller.start()
+    if controller.exitcode and not bench.control.leaving.is_set():
+        bench.control.leave(controller.exitcode)
+
+
+def say_goodbye(bench: Bench, threads: list[Every]) -> None:
+    """Stop the threads and take the worker's row away."""
+    for thread in threads:
+        thread.stop(GOODBYE_SECONDS)
+    try:
+        workers.leave(bench.engine, bench.me)
+    except SQLAlchemyError as error:
+        log.warning("left without a word", error=type(error).__name__)
