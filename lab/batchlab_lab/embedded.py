@@ -131,7 +131,7 @@ class _Watch:
 
 def _answers(client: Client) -> bool:
     try:
-        client.health()
+        client.transport.request("GET", "/health/live", patience=0)
     except ClientError:
         return False
     return True

@@ -1,0 +1,61 @@
+"""The `batchlab` command."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+import typer
+from batchlab_client import ClientError, NotReachedError
+
+from batchlab_lab import exits
+from batchlab_lab.commands import experiments, local, serve, upkeep
+from batchlab_lab.errors import LabError
+
+app = typer.Typer(
+    name="batchlab",
+    help="A laboratory for how batch size, learning rate and momentum act on training.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Run a lab": (serve.up, serve.demo, serve.api, serve.worker, serve.migrate, serve.token),
+    "Ask a lab": (
+        *(experiments.submit, experiments.study, experiments.watch, experiments.results, experiments.plot),
+        *(experiments.cancel, experiments.pause, experiments.resume, experiments.retry),
+    ),
+    "Look after a lab": (upkeep.backup, upkeep.restore, upkeep.doctor),
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.command("list", rich_help_panel="Ask a lab")(experiments.experiments)
+app.add_typer(local.data, name="data", rich_help_panel="Without a lab")
+
+STATUSES = {NotReachedError: exits.NOT_REACHED, ClientError: exits.REFUSED, LabError: exits.FAILED}
+"""Errors that are told in a few words -> exit status."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit status (see `batchlab_lab.exits`)."""
+    try:
+        done = typer.main.get_command(app).main(arguments, prog_name="batchlab", standalone_mode=False)
+        return done if isinstance(done, int) else exits.SUCCEEDED
+    except click.ClickException as error:
+        error.show()
+        return exits.REFUSED
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager that was closed is no error
+        return exits.SUCCEEDED
+    except (ClientError, LabError) as error:
+        print(f"batchlab: {error}", file=sys.stderr)
+        return next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

@@ -1,0 +1,120 @@
+"""Commands that run the lab or a part of it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from batchlab_lab import show
+from batchlab_lab.commands.options import DataDir, Workers
+from batchlab_lab.errors import LabError
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Where plots are saved (default: DATA-DIR/figures).")
+]
+Host = Annotated[str, typer.Option(help="The address to listen on; one that others can reach needs a token.")]
+
+
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: any free port.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; one that others reach needs a token.")
+    ] = "127.0.0.1",
+    data_dir: DataDir = None,
+    workers: Workers = None,
+) -> None:
+    """Serve a lab on this machine until Ctrl-C: database, broker, api and workers."""
+    from batchlab_api.__main__ import refusal
+    from batchlab_db.settings import settings
+
+    from batchlab_lab.embedded import Embedded, until_signalled
+    from batchlab_lab.home import Home
+
+    if problem := refusal(settings(), host):
+        raise LabError(problem)
+    home = Home(data_dir or settings().home)
+    try:
+        with until_signalled(), Embedded(home, host=host, port=port, workers=workers) as lab:
+            show.say(f"The lab is at {lab.url} (data in {home.folder}). Ctrl-C stops it.")
+            while True:
+                time.sleep(0.5)
+                lab.tend()
+    except KeyboardInterrupt:
+        show.say("The lab has stopped; what it did is kept.")
+
+
+def demo(
+    data_dir: DataDir = None,
+    workers: Workers = None,
+    output: Output = None,
+    size: Annotated[Literal["smoke", "small", "full"], typer.Option(help="How much of the study.")] = "full",
+) -> None:
+    """Run the textbook's experiment on a lab of this machine and show its result."""
+    from batchlab_db.settings import settings
+
+    from batchlab_lab.demo import run
+    from batchlab_lab.home import Home
+
+    token = settings().token
+    home = Home(data_dir or settings().home)
+    secret = token.get_secret_value() if token else None
+    raise typer.Exit(run(home, workers=workers, output=output, size=size, token=secret))
+
+
+def api(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+) -> None:
+    """Serve the api and the dashboard, on the database and the broker of the settings."""
+    from batchlab_api.__main__ import main
+
+    raise typer.Exit(main(["--host", host, "--port", str(port)]))
+
+
+def worker(
+    processes: Workers = None,
+    queues: Annotated[str, typer.Option(help="What to serve: cpu, gpu or both.")] = "cpu,gpu",
+    health: Annotated[
+        bool, typer.Option("--health", help="Only say whether this machine's workers are alive.")
+    ] = False,
+) -> None:
+    """Run this machine's workers, on the database and the broker of the settings."""
+    if health:
+        raise typer.Exit(_health())
+    from batchlab_db import logs
+    from batchlab_worker.fleet import programs
+    from batchlab_worker.supervisor import Supervisor
+
+    logs.configure()
+    supervisor = Supervisor(programs(processes, queues=queues.split(",")), grace=40.0)
+    raise typer.Exit(supervisor.run_until_signalled())
+
+
+def _health() -> int:
+    from batchlab_lab.upkeep import living_workers
+
+    found = living_workers()
+    print(f"{found} living worker processes on this machine")
+    return 0 if found else 1
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only compare the migrations with the tables.")] = False,
+) -> None:
+    """Bring the database to the newest schema."""
+    from batchlab_lab import upkeep
+
+    upkeep.check_migrations() if check else upkeep.migrate()
+
+
+def token() -> None:
+    """Print the token that the settings hold."""
+    from batchlab_db.settings import settings
+
+    found = settings().token
+    if found is None or not found.get_secret_value():
+        print("no token is set: the lab answers on the loopback address alone", file=sys.stderr)
+        raise typer.Exit(1)
+    print(found.get_secret_value())
