@@ -7,8 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, TypeVar
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from batchlab_db.settings import Settings
 
@@ -44,6 +46,15 @@ NETWORK = {
 CONNECTION_ENDED = ("08", "57P01", "57P02", "57P03", "25P03", "25P04")
 TRY_AGAIN = (*CONNECTION_ENDED, "40001", "40P01", "55P03", "53300")
 """SQLSTATEs (or their beginnings) after which the same transaction may succeed."""
+UNREACHABLE: tuple[type[Exception], ...] = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+"""What a statement raises when the server is away, cuts it off, or has no connection left. (psycopg's own: COPY and
+binary reads go past SQLAlchemy.)"""
 
 
 def database_url(settings: Settings) -> URL:
