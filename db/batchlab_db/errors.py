@@ -9,7 +9,7 @@ Fenced           the lease is no longer ours: stop, and write nothing more
 """
 
 
-class DatabaseRefusal(Exception):  # noqa: N818
+class DatabaseRefusal(Exception):
     """Something that was asked for and is not done."""
 
 
@@ -28,9 +28,5 @@ class KeyReused(DatabaseRefusal):
         super().__init__(self.__doc__)
 
 
-class DiskFull(DatabaseRefusal):
-    """The database's volume is nearly full."""
-
-
-class Fenced(Exception):  # noqa: N818
+class Fenced(Exception):
     """The cohort was cancelled, paused, rescued or handed to another worker: it is no longer ours."""

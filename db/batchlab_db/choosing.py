@@ -1,0 +1,102 @@
+"""Whose turn it is: the next piece of work for a worker.
+
+Experiments share by turns: the highest priority first, then the one that was served longest ago. Within one, a cohort
+that waits goes before cells that never ran, so that few are unfinished at a time. An isolated cohort starts when no
+other slice runs on its machine; while it is the next in turn there, nothing else is claimed on that machine, so that
+it is not starved.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from batchlab_db.settings import Settings
+from batchlab_db.workers import ABLE, WorkerInfo
+
+_SAME_KIND = "(c.queue = 'cpu' OR split_part(w.device, ':', 1) = split_part(c.device, ':', 1))"
+_READY = f"""
+    c.status = 'ready' AND c.queue = ANY(:queues)
+    AND (c.not_before IS NULL OR c.not_before <= clock_timestamp())
+    -- Bits depend on the device: a cohort stays on its kind while a worker with one lives.
+    AND (c.queue = 'cpu' OR split_part(c.device, ':', 1) = :kind
+         OR NOT EXISTS (SELECT FROM workers w WHERE {ABLE} AND {_SAME_KIND}))
+    -- One that was lost without progress tries another machine where there is one.
+    AND (c.losses = 0 OR c.machine IS DISTINCT FROM :machine
+         OR NOT EXISTS (SELECT FROM workers w WHERE {ABLE} AND {_SAME_KIND} AND w.machine <> :machine
+                        AND (c.queue = 'any' OR c.queue = ANY(w.queues))))
+"""
+_WAITING = "k.status = 'queued' AND k.cohort_id IS NULL AND k.queue = ANY(:queues)"
+_OPEN = "e.outcome IS NULL AND e.deleted_at IS NULL AND NOT e.paused"
+_NEXT = text(
+    f"""
+    SELECT e.id FROM experiments e
+    WHERE {_OPEN} AND (
+        EXISTS (SELECT FROM cohorts c WHERE c.experiment_id = e.id AND {_READY})
+        OR EXISTS (SELECT FROM cells k WHERE k.experiment_id = e.id AND {_WAITING}))
+    ORDER BY e.priority DESC, e.served_at NULLS FIRST, e.created_at, e.id
+    LIMIT 1
+    """
+)
+_COHORT = text(
+    f"""
+    SELECT c.id, c.isolated, c.queue FROM cohorts c JOIN experiments e ON e.id = c.experiment_id
+    WHERE e.id = :experiment AND {_OPEN} AND {_READY}
+    ORDER BY c.ready_since NULLS FIRST, c.id LIMIT 1
+    FOR UPDATE OF c SKIP LOCKED
+    """
+)
+_CELL = text(
+    f"""
+    SELECT k.stack_key, k.isolated, k.queue FROM cells k JOIN experiments e ON e.id = k.experiment_id
+    WHERE e.id = :experiment AND {_OPEN} AND {_WAITING}
+    ORDER BY k.ordinal LIMIT 1
+    """
+)
+_RUNNING_HERE = text("SELECT count(*), count(*) FILTER (WHERE isolated) FROM cohorts "
+                     "WHERE status = 'running' AND machine = :machine")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What to claim: a cohort that waits, or (`cohort_id` None) new cells with this `stack_key`."""
+
+    experiment_id: str
+    cohort_id: int | None
+    stack_key: str | None
+    queue: str
+    isolated: bool
+
+
+def parameters(me: WorkerInfo, settings: Settings) -> dict[str, Any]:
+    """What the queries above ask about the worker."""
+    return {
+        "queues": [*me.queues, "any"],
+        "kind": me.device.split(":")[0],
+        "machine": me.machine,
+        "alive": settings.alive_seconds,
+    }
+
+
+def next_experiment(connection: Connection, asked: dict[str, Any]) -> str | None:
+    """The experiment whose turn it is."""
+    found: str | None = connection.scalar(_NEXT, asked)
+    return found
+
+
+def next_piece(connection: Connection, experiment_id: str, asked: dict[str, Any]) -> Piece | None:
+    """The next piece of an experiment (whose lock is held); None where somebody was faster."""
+    known = {**asked, "experiment": experiment_id}
+    cohort = connection.execute(_COHORT, known).mappings().one_or_none()
+    if cohort is not None:
+        return Piece(experiment_id, cohort["id"], None, cohort["queue"], cohort["isolated"])
+    cell: RowMapping | None = connection.execute(_CELL, known).mappings().one_or_none()
+    if cell is None:
+        return None
+    return Piece(experiment_id, None, cell["stack_key"], cell["queue"], cell["isolated"])
+
+
+def must_wait(connection: Connection, isolated: bool, machine: str) -> bool:
+    """Whether isolation forbids another slice on this machine now (whose lock is held)."""
+    running, alone = connection.execute(_RUNNING_HERE, {"machine": machine}).one()
+    return bool(alone or (isolated and running))
