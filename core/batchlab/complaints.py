@@ -1,6 +1,6 @@
 """From pydantic's errors to ours: paths without the names of union members, and what to do about each fault."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ def _fault(detail: ErrorDetails, data: Any) -> Fault:
 
 
 def _message(detail: ErrorDetails, context: Mapping[str, Any], key: str, parent: str) -> str:
-    ours = {
+    ours: dict[str, Callable[[], str]] = {
         "missing": lambda: "required: add it",
         "extra_forbidden": lambda: f"unknown key: remove it{_hint(key)}",
         "union_tag_invalid": lambda: f"no such {key}: use one of {context['expected_tags'].replace(chr(39), '')}",

@@ -71,14 +71,11 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Split:
-    """Training and validation rows of one cell, normalised; the test part too when it is not the validation set."""
+    """The parts of a cell's data, normalised; a test part only where it is not the validation set."""
 
-    x_train: NDArray[np.float32]
-    y_train: NDArray[Any]
-    x_val: NDArray[np.float32]
-    y_val: NDArray[Any]
-    x_test: NDArray[np.float32] | None = None
-    y_test: NDArray[Any] | None = None
+    train: Part
+    validation: Part
+    test: Part | None = None
 
 
 class _Dataset(Kind):
@@ -243,8 +240,7 @@ def split(dataset: Any, data: Arrays, seed: int) -> Split:
     """Training, validation and test rows of a cell whose split seed is `seed`, normalised as the data set says."""
     train, validation, test = _parts(data, dataset.held_out, seed)
     mean, sd = _moments(train[0]) if dataset.normalise == "standard" else (np.float32(0), np.float32(1))
-    scaled = [((x - mean) / sd, y) for x, y in (train, validation, *test)]
-    return Split(*(array for part in scaled for array in part))
+    return Split(*(((x - mean) / sd, y) for x, y in (train, validation, *test)))
 
 
 def _parts(data: Arrays, held_out: int, seed: int) -> tuple[Part, Part, list[Part]]:

@@ -53,7 +53,7 @@ class Softmax(_Model):
     def build(self, inputs: Shape, outputs: int) -> "nn.Module":
         from torch import nn
 
-        return _flat(("linear", nn.Linear(prod(inputs), outputs)))
+        return _flat(inputs, ("linear", nn.Linear(prod(inputs), outputs)))
 
 
 class Linear(_Model):
@@ -71,7 +71,7 @@ class Linear(_Model):
     def build(self, inputs: Shape, outputs: int) -> "nn.Module":
         from torch import nn
 
-        return _flat(("linear", nn.Linear(prod(inputs), outputs, bias=self.bias)))
+        return _flat(inputs, ("linear", nn.Linear(prod(inputs), outputs, bias=self.bias)))
 
 
 class Mlp(_Model):
@@ -100,7 +100,7 @@ class Mlp(_Model):
         modules: list[tuple[str, nn.Module]] = []
         for name, n_in, n_out in self._layers(inputs, outputs):
             modules += [(name, nn.Linear(n_in, n_out)), (f"{name}_{self.activation}", _activation(self.activation))]
-        return _flat(*modules[:-1])
+        return _flat(inputs, *modules[:-1])
 
 
 class Cnn(_Model):
@@ -148,10 +148,11 @@ def _dense_shapes(name: str, n_in: int, n_out: int) -> dict[str, Shape]:
     return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
 
 
-def _flat(*modules: "tuple[str, nn.Module]") -> "nn.Module":
+def _flat(inputs: Shape, *modules: "tuple[str, nn.Module]") -> "nn.Module":
     from torch import nn
 
-    return nn.Sequential(OrderedDict([("flatten", nn.Flatten()), *modules]))
+    first = [("flatten", nn.Flatten())] if len(inputs) > 1 else []
+    return nn.Sequential(OrderedDict([*first, *modules]))
 
 
 def _activation(name: Activation) -> "nn.Module":

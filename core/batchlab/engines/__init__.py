@@ -28,6 +28,16 @@ def cohort_size(cells: "Sequence[Cell]", device: str) -> int:
     return 1
 
 
+def device_for(own: str, asked: str) -> str:
+    """The torch device ("cpu", "cuda:0") for a cell that asks for `asked`, on a machine that prefers `own`."""
+    import torch
+
+    found = own if asked == "auto" else asked
+    if found == "auto":
+        found = "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda:0" if found == "cuda" else found
+
+
 def fingerprint(engine: str, device: str) -> dict[str, Any]:
     """What the bits of a run depend on beside its cell: engine, device, library versions, threads."""
     import numpy as np

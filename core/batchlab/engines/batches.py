@@ -33,7 +33,7 @@ def _epoch(cell: Cell, epoch: int, device: torch.device) -> "list[slice] | tuple
     """The batches of an epoch; a batch of all rows needs no order."""
     if cell.batch_size == cell.rows:
         return [slice(None)]
-    return torch.from_numpy(order(cell, epoch)).to(device).split(cell.batch_size)
+    return torch.split(torch.from_numpy(order(cell, epoch)).to(device), cell.batch_size)
 
 
 def order(cell: Cell, epoch: int) -> streams.Rows:

@@ -49,7 +49,7 @@ class Reference:
             watch.mark()
             norms.before_step()
             watch.mark()
-            task.optimizer.step()
+            task.step()
             watch.mark()
             norms.after_step()
             log.updated(loss, rate)

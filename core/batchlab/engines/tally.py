@@ -89,7 +89,7 @@ class Tally:
 
     def result(self, cell: Cell, diverged_at: int | None, final: Mapping[str, float]) -> dict[str, Any]:
         """The cell's result by the contract; `final` adds what is evaluated at the end alone."""
-        values: dict[str, Any] = {name: None for name in EVALUATED}
+        values: dict[str, Any] = dict.fromkeys(EVALUATED)
         if diverged_at is None:
             values |= {**self.last, **final}
         for name, best in self.best.items():

@@ -37,7 +37,7 @@ class CpuStopwatch:
     def laps(self) -> NDArray[np.float64]:
         marks = np.array(self._marks).reshape(-1, MARKS)
         self._marks = []
-        return (marks[:, 1] - marks[:, 0]) + (marks[:, 3] - marks[:, 2])
+        return np.asarray((marks[:, 1] - marks[:, 0]) + (marks[:, 3] - marks[:, 2]))
 
 
 class CudaStopwatch:
@@ -49,7 +49,7 @@ class CudaStopwatch:
     def mark(self) -> None:
         import torch
 
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         self._marks.append(event)
 

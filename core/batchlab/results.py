@@ -1,0 +1,48 @@
+"""Results over seeds: the contract's `groups`, from rows of cells."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from batchlab.statistics import summary
+
+NOT_AVERAGED = frozenset({"diverged_at", "timing"})
+"""Keys of a cell's result that no mean is taken of."""
+Row = Mapping[str, Any]
+"""A cell: variant, batch_size, lr, momentum, params, seed, status, result."""
+
+
+def group_cells(cells: Sequence[Row]) -> list[dict[str, Any]]:
+    """Cells that differ in their seed alone, together, in order of appearance.
+
+    Each group has `by` (the point), `n` (succeeded cells), `n_diverged`, `n_failed`, and for each metric of a result
+    `{mean, sd, ci95}` over the succeeded cells: None where no cell has a number, sd and ci95 None where only one has.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for cell in cells:
+        groups.setdefault(tuple(_point(cell).items()), []).append(cell)
+    return [_group(dict(point), members) for point, members in groups.items()]
+
+
+def _point(cell: Row) -> dict[str, Any]:
+    own = {name: cell[name] for name in ("variant", "batch_size", "lr", "momentum")}
+    return own | {name: cell["params"][name] for name in sorted(cell["params"])}
+
+
+def _group(point: dict[str, Any], cells: Sequence[Row]) -> dict[str, Any]:
+    results = [cell["result"] or {} for cell in cells if cell["status"] == "succeeded"]
+    counts = {f"n_{status}": sum(cell["status"] == status for cell in cells) for status in ("diverged", "failed")}
+    names = dict.fromkeys(name for result in results for name in result if name not in NOT_AVERAGED)
+    return {"by": point, "n": len(results), **counts} | {name: _metric(results, name) for name in names}
+
+
+def _metric(results: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    values = [float(result[name]) for result in results if _is_number(result.get(name))]
+    if not values:
+        return {"mean": None, "sd": None, "ci95": None}
+    found = summary(values)
+    return {"mean": found.mean, "sd": found.sd, "ci95": None if found.ci95 is None else list(found.ci95)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,131 @@
+"""Studies: presets that each answer a question of the source texts, with their plots and claims.
+
+A study is data and one function that gives a complete spec; adding one is one entry at the bottom of this file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from batchlab.sweep import merge
+
+Size = Literal["smoke", "small", "full"]
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the source that measured data can support or contradict."""
+
+    id: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A preset. `build` gives its spec in three sizes: smoke (seconds), small (minutes), full (as in the source)."""
+
+    name: str
+    title: str
+    source: str
+    question: str
+    doc: str
+    plots: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    build: Callable[[Size], Document]
+
+    def spec(self, size: Size = "full", overrides: Mapping[str, Any] | None = None) -> Document:
+        """The complete spec of this size, with `overrides` merged over it (RFC 7396)."""
+        own = {"name": self.name, "study": self.name, "tags": ["study"]} | self.build(size)
+        merged: Document = merge(own, dict(overrides or {}))
+        return merged
+
+
+def _grad_norm_vs_batch(size: Size) -> Document:
+    return {
+        "dataset": {"kind": "sectors"},
+        "model": {"kind": "softmax"},
+        "batch_sizes": [1, 2, 4, 8, 10, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 128],
+        "lr": {"rule": "fixed", "base": 0.5},
+        "budget": {"epochs": 2 if size == "smoke" else 500},
+        "seeds": 5 if size == "full" else 1,
+        "evaluate": {"every_steps": 80},
+        "probes": [{"kind": "grad_norm"}],
+    }
+
+
+def _time_per_update(size: Size) -> Document:
+    steps = 20 if size == "smoke" else 100
+    return {
+        "dataset": {"kind": "mnist" if size == "full" else "digits"},
+        "model": {"kind": "mlp", "widths": [256]},
+        "batch_sizes": [1, 10, 100, 1000, *([10000] if size == "full" else []), "full"],
+        "lr": {"rule": "fixed", "base": 0.05},
+        "budget": {"steps": steps},
+        "seeds": 1 if size == "smoke" else 3,
+        "evaluate": {"every_steps": steps},
+        "probes": [],
+        "isolated": True,
+    }
+
+
+def _accuracy_vs_batch(size: Size) -> Document:
+    small = {"dataset": {"kind": "digits"}, "batch_sizes": [1, 4, 16, 64, 256, "full"]}
+    full = {"dataset": {"kind": "mnist"}, "batch_sizes": [1, 10, 100, 1000, 10000, "full"]}
+    return (full if size == "full" else small) | {
+        "model": {"kind": "mlp", "widths": [128]},
+        "lr": {"rule": "fixed", "base": 0.05},
+        "budget": {"epochs": {"smoke": 1, "small": 20, "full": 10}[size]},
+        "seeds": 1 if size == "smoke" else 3,
+        "probes": [{"kind": "grad_norm"}],
+    }
+
+
+_ALL = (
+    Study(
+        name="grad-norm-vs-batch",
+        title="Gradient norm and batch size",
+        source="figure 6.7.1",
+        question="How do the gradient's norm and the best validation loss change with the batch size?",
+        doc="Softmax regression on three sectors of the plane, 500 epochs at the rate 0.5 for sixteen batch sizes. "
+        "Each point of the left panel is the mean over all updates of the norm of the gradient of W, or of b.",
+        plots=("grad-norm-vs-batch", "best-val-loss-vs-batch", "grad-norm-curves", "loss-curves"),
+        claims=(
+            Claim("norm-falls", "From batch size 4 on, the mean gradient norm falls.", "figure 6.7.1"),
+            Claim("norm-rises-first", "From batch size 1 to 4, the mean gradient norm rises.", "figure 6.7.1"),
+            Claim("loss-rises", "The minimum validation loss rises with the batch size.", "figure 6.7.1"),
+        ),
+        build=_grad_norm_vs_batch,
+    ),
+    Study(
+        name="time-per-update",
+        title="Time per update and per epoch",
+        source="figures 3.9 and 3.10",
+        question="How long do an update and an epoch take as the batch grows?",
+        doc="A hidden layer of 256 units, each batch size alone on its machine. The first ten updates are not timed. "
+        "That the time per update stays flat is a claim about parallel hardware: a CPU may contradict it.",
+        plots=("seconds-per-update", "seconds-per-epoch"),
+        claims=(
+            Claim("update-flat", "Up to some batch size, the time per update does not change.", "figure 3.9"),
+            Claim("epoch-falls", "The time per epoch falls as the batch grows.", "figure 3.10"),
+        ),
+        build=_time_per_update,
+    ),
+    Study(
+        name="accuracy-vs-batch",
+        title="Accuracy and batch size",
+        source="figure 3.11",
+        question="What does a large batch cost in accuracy at equal epochs?",
+        doc="One network, one rate and one number of epochs for every batch size. Where the training accuracy falls "
+        "with the validation accuracy, the loss is one of optimisation, not of overfitting.",
+        plots=("accuracy-vs-batch", "loss-curves", "grad-norm-vs-batch", "seconds-per-epoch"),
+        claims=(
+            Claim("train-falls", "At equal epochs the training accuracy falls for large batches.", "figure 3.11"),
+            Claim("val-falls", "At equal epochs the validation accuracy falls for large batches.", "figure 3.11"),
+        ),
+        build=_accuracy_vs_batch,
+    ),
+)  # fmt: skip
+
+STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
