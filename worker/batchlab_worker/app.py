@@ -4,6 +4,7 @@ import structlog
 from batchlab_db import broker, disk
 from batchlab_db.demand import demand
 from celery import Celery
+from celery.worker import state as celery_state
 from sqlalchemy.exc import SQLAlchemyError
 
 from batchlab_worker.bench import Bench
@@ -19,7 +20,7 @@ def make_worker_app(bench: Bench) -> Celery:
     @app.task(name=broker.TASK)  # type: ignore[untyped-decorator]
     def slice_() -> None:
         work(bench)
-        if bench.control.leaving.is_set():
+        if bench.control.leaving:
             stop_consuming(bench)
 
     return app
@@ -27,15 +28,13 @@ def make_worker_app(bench: Bench) -> Celery:
 
 def stop_consuming(bench: Bench) -> None:
     """Have Celery's loop end this process as soon as no task runs."""
-    from celery.worker import state
-
-    state.should_stop = bench.control.exit_status
+    celery_state.should_stop = bench.control.exit_status
 
 
 def work(bench: Bench) -> None:
     """Answer a wake-up: run a slice if there is one, and wake whoever comes next for what is left. Raises nothing."""
     try:
-        if not bench.control.leaving.is_set() and _has_room(bench):
+        if not bench.control.leaving and _has_room(bench):
             _work(bench)
     except SQLAlchemyError as error:  # nothing was claimed; the reconciler will wake us again
         log.warning("database away", error=type(error).__name__)

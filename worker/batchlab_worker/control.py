@@ -1,15 +1,15 @@
 """What a worker process is doing and whether it should go: shared by the slice, the threads and signal handlers."""
 
-import threading
 import time
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Control:
-    """`leave` asks the process to end; the running slice sees it at its next block and hands on."""
+    """Plain attributes, for a signal handler that takes a lock may wait for the very code that it interrupts."""
 
-    leaving: threading.Event = field(default_factory=threading.Event)
+    leaving: bool = False
+    """The process is to end: the running slice sees it at its next block and hands on."""
     exit_status: int = 0
     paused: bool = False
     """Disk space is short: nothing more is claimed."""
@@ -20,20 +20,20 @@ class Control:
     _left_at: float = 0.0
 
     def leave(self, exit_status: int = 0) -> None:
-        """End the process with this status once the slice under way has handed on."""
+        """End the process, with this status, once the slice under way has handed on."""
         self.exit_status = self.exit_status or exit_status
-        if not self.leaving.is_set():
+        if not self.leaving:
             self._left_at = time.monotonic()
-            self.leaving.set()
+            self.leaving = True
 
     def leaving_for(self) -> float:
         """Seconds since the process was asked to end; 0 where it was not."""
-        return time.monotonic() - self._left_at if self.leaving.is_set() else 0.0
+        return time.monotonic() - self._left_at if self.leaving else 0.0
 
     @property
     def state(self) -> str:
         """As `workers.state` has it."""
-        if self.leaving.is_set():
+        if self.leaving:
             return "draining"
         if self.cohort_id is not None:
             return "busy"

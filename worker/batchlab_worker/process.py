@@ -1,11 +1,11 @@
 """The life of a worker process: wait for the schema, start the threads, serve wake-ups, and take leave."""
 
 import signal
+import time
 
 import structlog
-from batchlab_db import broker, migrate, workers
+from batchlab_db import broker, migrate, reconcile, workers
 from batchlab_db.periodic import Every
-from batchlab_db.reconcile import reconcile
 from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,10 +44,11 @@ def leave(bench: Bench) -> None:
 def await_schema(bench: Bench) -> bool:
     """Wait until the database is there and as new as this code; False where the process was asked to leave first."""
     said = False
-    while not (ready := _schema_is_ready(bench)) and not bench.control.leaving.wait(SCHEMA_POLL_SECONDS):
+    while not (ready := _schema_is_ready(bench)) and not bench.control.leaving:
         if not said:
             log.warning("waiting for the database to be up and migrated")
             said = True
+        time.sleep(SCHEMA_POLL_SECONDS)
     return ready
 
 
@@ -62,11 +63,11 @@ def start_threads(bench: Bench) -> list[Every]:
     """The heartbeat, and the reconciler that every worker and api runs."""
     settings = bench.settings
     heart = Every("heartbeat", settings.heartbeat_seconds, lambda: beat(bench))
-    rescuer = Every("reconcile", settings.reconcile_seconds, lambda: reconcile(bench.engine, settings), jitter=0.2)
     bench.tell = heart.now
-    for thread in (heart, rescuer):
+    threads = [heart, reconcile.thread(bench.engine, settings)]
+    for thread in threads:
         thread.start()
-    return [heart, rescuer]
+    return threads
 
 
 def consume(app: Celery, bench: Bench, name: str) -> None:
@@ -81,7 +82,7 @@ def consume(app: Celery, bench: Bench, name: str) -> None:
     )
     broker.wake(bench.settings, [bench.home_queue])  # there may be work that nobody was awake for
     controller.start()
-    if controller.exitcode and not bench.control.leaving.is_set():
+    if controller.exitcode and not bench.control.leaving:
         bench.control.leave(controller.exitcode)
 
 

@@ -84,7 +84,7 @@ class Slice:
         self._train(hold)
         if self.lease.finished:
             return "finished"
-        outcome: Outcome = "stopped" if self.bench.control.leaving.is_set() else "handed_on"
+        outcome: Outcome = "stopped" if self.bench.control.leaving else "handed_on"
         crash.point("before-hand-on")
         hold.write(lambda: claims.hand_on(self.bench.engine, self.lease, None, outcome))
         crash.point("after-hand-on")
@@ -104,7 +104,7 @@ class Slice:
             cells, data, before, device=lease.device, block_seconds=settings.block_seconds
         ):
             hold.moved("train")
-            over = pace.over() or self.bench.control.leaving.is_set()
+            over = pace.over() or self.bench.control.leaving
             self._record(block, snapshot, hold, pace, save=over)
             if over or lease.finished:
                 return

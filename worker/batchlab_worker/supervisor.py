@@ -141,12 +141,8 @@ class Supervisor:
             self._thread.join()
         return self.exit_status
 
-    def request_stop(self) -> None:
-        """Begin to stop, without waiting; may be called from a signal handler."""
-        self._stopping.set()
-
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until stopping has begun (by `request_stop` or by a misconfigured child)."""
+        """Wait until stopping has begun, by `stop` or by a misconfigured child; False where the time ran out."""
         return self._stopping.wait(timeout)
 
     def pids(self) -> dict[str, int]:
@@ -159,11 +155,12 @@ class Supervisor:
 
     def run_until_signalled(self) -> int:
         """Run in the foreground until SIGTERM, SIGINT or SIGHUP; returns `exit_status`."""
+        told: list[int] = []  # a handler may run anywhere in the main thread, where taking a lock could wait for ever
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.request_stop())
+            signal.signal(number, lambda received, _: told.append(received))
         with self:
-            while not self.wait(1.0):  # a bare wait would keep Python from running the signal handlers
-                pass
+            while not told and not self._stopping.is_set():
+                time.sleep(POLL_SECONDS)
         return self.exit_status
 
     def __enter__(self) -> "Supervisor":
