@@ -1,7 +1,5 @@
 """Real servers for every test: one PostgreSQL and one Redis a pytest process, a migrated database a test."""
 
-import importlib
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -12,10 +10,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis as redis_client
+from batchlab_db import migrate
 from batchlab_db.settings import Settings
-from batchlab_db.tables import Base
 from batchlab_lab.servers import Postgres, Redis
-from sqlalchemy import create_engine
 
 QUICK = {"fsync": "off", "shared_buffers": "64MB"}
 """A test's data need not survive a power cut."""
@@ -33,17 +30,8 @@ def servers_folder() -> Iterator[Path]:
 def postgres(servers_folder: Path) -> Iterator[Postgres]:
     """A server whose database `batchlab` is migrated and then only copied from."""
     with Postgres(servers_folder / "postgres", options=QUICK) as server:
-        _migrate(server.url)
+        migrate.upgrade(server.url)
         yield server
-
-
-def _migrate(url: str) -> None:
-    if importlib.util.find_spec("batchlab_db.migrate"):
-        importlib.import_module("batchlab_db.migrate").upgrade(url)
-        return
-    engine = create_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-import click
 import typer
 from batchlab_client import ClientError, NotReachedError
 
@@ -34,6 +34,8 @@ for panel, commands in COMMANDS.items():
 app.command("list", rich_help_panel="Ask a lab")(experiments.experiments)
 app.add_typer(local.data, name="data", rich_help_panel="Without a lab")
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What every wrong command line raises; typer keeps the name to itself."""
 STATUSES = {NotReachedError: exits.NOT_REACHED, ClientError: exits.REFUSED, LabError: exits.FAILED}
 """Errors that are told in a few words -> exit status."""
 
@@ -43,10 +45,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         done = typer.main.get_command(app).main(arguments, prog_name="batchlab", standalone_mode=False)
         return done if isinstance(done, int) else exits.SUCCEEDED
-    except click.ClickException as error:
-        error.show()
+    except UsageError as error:
+        cast(Any, error).show()
         return exits.REFUSED
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager that was closed is no error

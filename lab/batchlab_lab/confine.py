@@ -12,7 +12,7 @@ import os
 import sys
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -31,7 +31,7 @@ def _prctl(option: int, first: int, second: int = 0) -> None:
 
 
 def _keep_only(capability: int) -> None:
-    """Make `capability` the only one permitted, and hand it on through exec (needs kept capabilities)."""
+    """Make `capability` the only one permitted, and hand it on through exec."""
     bit = 1 << capability
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
@@ -42,7 +42,9 @@ def _keep_only(capability: int) -> None:
 def become(uid: int, capability: int) -> None:
     """Change to the user and the group `uid`, keeping at most one capability."""
     if capability >= 0:
-        _prctl(PR_SET_KEEPCAPS, 1)
+        # The change of user then leaves capabilities alone, and access(2), by which PostgreSQL looks at its own
+        # programs, counts them.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)

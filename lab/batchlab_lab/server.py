@@ -15,6 +15,8 @@ from batchlab_lab.sockets import own_sockets, socket_folder
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 MAX_LOG = 10_000_000
+PREDECESSOR = ('lock file "postmaster.pid" already exists', "shared memory block")
+"""What PostgreSQL says while the server that was killed, or told to end, is still going away."""
 
 
 class Server:
@@ -108,7 +110,7 @@ class Server:
             time.sleep(0.02)
         words = self.log.read_bytes()[before:].decode(errors="replace").strip()
         self.kill()
-        if "in use" in words and time.monotonic() < deadline:
+        if any(sign in words for sign in PREDECESSOR) and time.monotonic() < deadline:
             return False
         raise ServerError(f"{self.name} did not start; its log {self.log} ends:\n{words[-1500:]}")
 

@@ -41,6 +41,11 @@ def doctor(json: Json = False) -> None:
     from batchlab_lab.doctor import examine
 
     checks = list(examine())
-    show.listing(checks, ["state", "name", "detail", "remedy"], json)
+    if json:
+        show.as_json(checks)
+    for check in [] if json else checks:
+        show.say(f"{check.state:5} {check.name:9} {check.detail}")
+        if check.remedy:
+            show.say(f"{'':15} -> {check.remedy}")
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(exits.FAILED)
