@@ -305,16 +305,17 @@ class Dataset(Model):
     """Facts about a data set."""
 
     name: str
-    label: str
+    doc: str
+    task: Literal["classification", "regression"]
     rows: int
     """Rows of the training part."""
     test_rows: int
     shapes: dict[str, list[int]]
-    """Shapes of the arrays by name."""
+    """Shapes of the arrays by name: x, y, and those of a test part."""
     classes: int | None
     """Null in regression."""
-    sha256: dict[str, str]
-    """Checksums of the files it is read from; empty where it is computed or comes with a library."""
+    sha256: str | None
+    """Of the arrays' bytes, where it is known before they are loaded."""
     available: bool
     """Whether the server has it at hand; workers say it for themselves (`GET /workers`)."""
 
@@ -399,7 +400,7 @@ class CurvesEvent(Model):
 
 
 class RewindEvent(Model):
-    """`event: rewind`: drop the points of this cell beyond `step`; they are coming again."""
+    """`event: rewind`: drop the points of this cell after update `step`; they are coming again."""
 
     cell: str
     step: int
