@@ -1,0 +1,126 @@
+"""Axes that say what they should: domains, ticks and which tick labels there is room for."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import altair as alt
+
+from batchlab_api.plots.words import number
+
+CHARACTER = 6.2
+"""Width of a digit of a tick label, in pixels."""
+ABOVE_ZERO = 0.25
+"""A linear axis starts at zero where the lowest value is below this share of the highest."""
+
+MOST_TICKS = 7
+DECADES = (1, 2, 5, 10, 20, 50, 100)
+"""Steps of the exponent between the ticks of a log axis over many decades."""
+
+Domain = tuple[float, float]
+
+
+def batch_axis(sizes: Sequence[int], width: float) -> alt.X:
+    """A log-2 axis of `width` pixels with a tick at each batch size; labels where they fit. No title."""
+    low, high = _batch_domain(sizes)
+    labelled = _fitting(sizes, low, high, width)
+    show = f"indexof({labelled}, datum.value) >= 0 ? format(datum.value, 'd') : ''"
+    axis = alt.Axis(values=list(sizes), labelExpr=show, grid=False, labelOverlap=False)
+    scale = alt.Scale(type="log", base=2, domain=[low, high], nice=False)
+    return alt.X("x:Q", title=None, scale=scale, axis=axis)
+
+
+def beside(size: int, pixels: float, sizes: Sequence[int], width: float) -> float:
+    """Where on the batch axis a mark lies that stands `pixels` to the right of its batch size."""
+    low, high = _batch_domain(sizes)
+    return float(size * (high / low) ** (pixels / width))
+
+
+def value_axis(field: str, domain: Domain, *, log: bool) -> alt.Y:
+    """A y axis over `domain` with round numbers as ticks. No title."""
+    scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False, zero=False)
+    axis = alt.Axis(values=log_ticks(*domain) if log else linear_ticks(*domain), format=_format(domain, log=log))
+    return alt.Y(field, title=None, scale=scale, axis=axis)
+
+
+def label_width(domain: Domain, *, log: bool) -> float:
+    """Width of the longest tick label of a value axis, in pixels."""
+    if log:
+        return CHARACTER * max((len(number(tick)) for tick in log_ticks(*domain)), default=0)
+    return CHARACTER * max(len(f"{tick:.{_decimals(domain)}f}") for tick in linear_ticks(*domain))
+
+
+def linear_domain(values: Iterable[float]) -> Domain:
+    """A domain with a little air, from zero where the values come near it."""
+    found = list(values) or [0.0, 1.0]
+    low, high = min(found), max(found)
+    air = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    return (0.0 if 0 <= low < ABOVE_ZERO * high else low - air), high + air
+
+
+def log_domain(values: Iterable[float]) -> Domain:
+    """A domain of positive numbers with a little air; values that are not positive do not count."""
+    found = [v for v in values if v > 0] or [0.1, 1.0]
+    low, high = min(found), max(found)
+    air = (high / low) ** 0.05 if high > low else 2.0
+    return low / air, high * air
+
+
+def linear_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between low and high, the most that MOST_TICKS allows."""
+    step = _step((low, high))
+    return [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between low and high, as many as MOST_TICKS allows: quarters, digits, 1-2-5, or powers of ten."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    quarters = tuple(quarter / 4 for quarter in range(4, 40))
+    for digits, every in ((quarters, 1), (range(1, 10), 1), ((1, 2, 5), 1), ((1, 3), 1), *(((1,), n) for n in DECADES)):
+        found = [float(f"{d}e{e}") for e in range(first, last + 1) if e % every == 0 for d in digits]
+        ticks = [t for t in found if low <= t <= high]
+        if len(ticks) <= MOST_TICKS:
+            break
+    return ticks
+
+
+def _batch_domain(sizes: Sequence[int]) -> Domain:
+    return sizes[0] / 1.18, sizes[-1] * 1.18
+
+
+def _step(domain: Domain) -> float:
+    """The distance of the ticks of a linear axis."""
+    least = (domain[1] - domain[0]) / MOST_TICKS
+    exponent = math.floor(math.log10(least))
+    return next(float(f"{d}e{exponent}") for d in (1, 2, 5, 10) if float(f"{d}e{exponent}") >= least)
+
+
+def _decimals(domain: Domain) -> int:
+    return max(0, -math.floor(math.log10(_step(domain)) + 1e-9))
+
+
+def _format(domain: Domain, *, log: bool) -> str:
+    return "~g" if log else f".{_decimals(domain)}f"
+
+
+def _fitting(sizes: Sequence[int], low: float, high: float, width: float) -> list[int]:
+    """The sizes whose labels do not touch: both ends, then powers of two, then the rest."""
+    spans: dict[int, tuple[float, float]] = {}
+    for size in sorted(sizes, key=lambda s: (s not in (sizes[0], sizes[-1]), s & (s - 1) != 0, s)):
+        middle = width * math.log(size / low) / math.log(high / low)
+        half = CHARACTER * (len(str(size)) + 1) / 2
+        if all(middle + half <= left or right <= middle - half for left, right in spans.values()):
+            spans[size] = (middle - half, middle + half)
+    return sorted(spans)
+
+
+def to_pixel(value: float, domain: Domain, height: float, *, log: bool) -> float:
+    """How far above the axis a value lies."""
+    low, high, at = (math.log(v) if log else v for v in (*domain, value))
+    return height * (at - low) / (high - low)
+
+
+def from_pixel(pixel: float, domain: Domain, height: float, *, log: bool) -> float:
+    """The value that lies so far above the axis."""
+    low, high = (math.log(v) if log else v for v in domain)
+    at = low + (high - low) * pixel / height
+    return math.exp(at) if log else at

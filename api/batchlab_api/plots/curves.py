@@ -1,0 +1,186 @@
+"""Numbers of the plots over training: one metric against the epoch, by batch size, seeds merged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batchlab_api.plots import words
+from batchlab_api.plots.arms import Arms, arms, point_of
+from batchlab_api.plots.source import Row, Source
+
+Floats = NDArray[np.float64]
+Band = Literal["extremes", "interval"]
+T = TypeVar("T")
+
+MAX_VALUES = 4_000
+"""Points of all curves of a plot together: what is drawn in well under a second."""
+MAX_POINTS, MIN_POINTS = 400, 24
+"""Points a curve: no panel has more pixels; below the least a curve has no shape."""
+MAX_PANELS = 16
+MAX_COLUMNS, MAX_ROWS = 4, 6
+"""Batch sizes beside each other where learning rates or variants make further rows, and those rows."""
+ENOUGH = 3
+"""Seeds from which on an interval is drawn."""
+FLOOR = 50.0
+"""A band is cut this factor below the least mean."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric over training at one point of the sweep. All arrays have shape (points,); nan where nothing is."""
+
+    batch_size: int
+    line: str
+    n: int
+    """Seeds behind it, at the most."""
+    x: Floats
+    """Epochs."""
+    mean: Floats
+    low: Floats
+    """Lower edge of the band."""
+    high: Floats
+    diverged_at: int | None
+    """The update whose loss was not finite."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All that a plot over training shows."""
+
+    title: str
+    lines: tuple[str, ...]
+    """The subtitle, to be wrapped."""
+    unit: str
+    band: Band
+    batch_sizes: tuple[int, ...]
+    floor: float
+    """Where bands are cut, since a log axis down to their least values would leave no room for the means."""
+    arms: tuple[str, ...]
+    """Labels of what varies beside the batch size, in order; ("",) where nothing does."""
+    curves: tuple[Curve, ...]
+
+
+def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Curves:
+    """Collect the curves of a metric, thinned to what a figure can show, for a log axis.
+
+    The band is the extremes over the seeds and updates that a point stands for, or the 95 % t interval of the mean
+    over at least three seeds.
+    """
+    series = source.curves([metric], _points(len(source.groups)), "epoch", "seed")
+    lines = arms([point_of(s) for s in series])
+    read = [c for s in series if _has_values(c := _curve(s, lines, band))]
+    sizes = tuple(sorted({c.batch_size for c in read}))
+    some_sizes = _thin(sizes, MAX_PANELS if len(lines.labels) < 2 else MAX_COLUMNS)
+    some_lines = _thin(lines.labels, MAX_ROWS)
+    shown = [c for c in read if c.batch_size in some_sizes and c.line in some_lines]
+    drawn = tuple(p for c in shown if _has_values(p := _positive(c)))
+    floor = min((float(np.min(c.mean)) for c in drawn), default=1.0) / FLOOR
+    notes = [
+        _band(drawn, band, floor),
+        _omitted(sizes, some_sizes, "batch size"),
+        _omitted(lines.labels, some_lines, "line"),
+        _dropped(sum(int(np.count_nonzero(c.mean <= 0)) for c in shown)),
+    ]
+    subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
+    return Curves(title, subtitle, unit, band, some_sizes, floor, some_lines, drawn)
+
+
+def table(numbers: Curves) -> list[dict[str, Any]]:
+    """One row a curve: where it starts and ends, and its extremes."""
+    return [
+        {
+            "batch_size": c.batch_size,
+            "line": c.line,
+            "n": c.n,
+            "first": float(c.mean[0]),
+            "last": float(c.mean[-1]),
+            "lowest": float(np.min(c.low)),
+            "highest": float(np.max(c.high)),
+            "epochs": float(c.x[-1]),
+            "diverged_at": c.diverged_at,
+        }
+        for c in numbers.curves
+    ]
+
+
+def sentence(numbers: Curves) -> str:
+    """What the plot shows, in one sentence."""
+    found = table(numbers)
+    if not found:
+        return f"{numbers.title}: nothing to show yet."
+    ends = [found[0]] if len(found) == 1 else [found[0], found[-1]]
+    parts = [
+        f"{_name(row)} goes from {words.number(row['first'], 3)} to {words.number(row['last'], 3)}" for row in ends
+    ]
+    count = words.several(len(found), "curve")
+    return f"{numbers.title}, {count} over {words.number(found[0]['epochs'])} epochs: {'; '.join(parts)}."
+
+
+def _points(series: int) -> int:
+    return min(MAX_POINTS, max(MIN_POINTS, MAX_VALUES // max(series, 1)))
+
+
+def _curve(series: Row, lines: Arms, band: Band) -> Curve:
+    mean = _floats(series["mean"])
+    counts = series.get("n") or [1]
+    if band == "extremes":
+        low, high = _floats(series["min"]), _floats(series["max"])
+    else:
+        low, high = _interval(series, mean)
+    line = lines.label(point_of(series))
+    return Curve(series["batch_size"], line, max(counts), _floats(series["x"]), mean, low, high, series["diverged_at"])
+
+
+def _has_values(curve: Curve) -> bool:
+    return bool(np.isfinite(curve.mean).any())
+
+
+def _interval(series: Row, mean: Floats) -> tuple[Floats, Floats]:
+    """The t interval where at least three seeds make it; elsewhere the mean alone."""
+    if not series.get("lo"):
+        return mean, mean
+    enough = np.asarray(series["n"]) >= ENOUGH
+    return np.where(enough, _floats(series["lo"]), mean), np.where(enough, _floats(series["hi"]), mean)
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _positive(curve: Curve) -> Curve:
+    """The curve without the points that a log axis cannot show."""
+    keep = curve.mean > 0
+    return replace(curve, x=curve.x[keep], mean=curve.mean[keep], low=curve.low[keep], high=curve.high[keep])
+
+
+def _thin(values: tuple[T, ...], most: int) -> tuple[T, ...]:
+    """At most `most` of the values, evenly spaced, both ends among them."""
+    if len(values) <= most:
+        return values
+    return tuple(values[round(i * (len(values) - 1) / (most - 1))] for i in range(most))
+
+
+def _band(drawn: Sequence[Curve], band: Band, floor: float) -> str:
+    """How many seeds, and what the band is."""
+    most = max((c.n for c in drawn), default=0)
+    if band == "interval" and most < ENOUGH:
+        return f"{words.several(most, 'seed')}: mean (too few for an interval)" if most else ""
+    what = "band from least to greatest value" if band == "extremes" else "95 % t interval as a band"
+    cut = f", cut at {words.number(floor, 2)}" if any(np.min(c.low) < floor for c in drawn) else ""
+    return words.seeds([c.n for c in drawn], what) + cut
+
+
+def _omitted(all_of: Sequence[Any], shown: Sequence[Any], noun: str) -> str:
+    total = words.several(len(all_of), noun)
+    return f"{len(shown)} of {total} shown" if len(shown) < len(all_of) else ""
+
+
+def _dropped(count: int) -> str:
+    return f"{words.several(count, 'point')} at or below zero not shown on the log axis" if count else ""
+
+
+def _name(row: Row) -> str:
+    return words.joined(f"batch {row['batch_size']}", row["line"])

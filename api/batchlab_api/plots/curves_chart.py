@@ -1,0 +1,132 @@
+"""Draws a metric over training: a panel for each batch size, with its band, over all the others in grey."""
+
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+
+from batchlab_api.plots import axes, frame, theme
+from batchlab_api.plots.curves import Curve, Curves, Floats, sentence
+from batchlab_api.plots.options import Options
+
+WIDE, NARROW = 4, 2
+"""Panels beside each other in a wide and in a narrow figure."""
+ROW_SPACING = 26
+"""Room for the name of a panel above it, in pixels."""
+GREY_POINTS = 40
+"""Points of a curve in the background."""
+ARRAYS = ("x", "mean", "low", "high", "name", "diverged")
+"""Fields of a curve's datum with an entry for each point."""
+CROSS = "M-1,-1L1,1M1,-1L-1,1"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the panels are; sizes in pixels."""
+
+    rows: tuple[str, ...]
+    """Labels of the rows."""
+    columns: int
+    named_rows: bool
+    """Whether a row is an arm, named beside it; else the panels run on from row to row."""
+    width: int
+    height: int
+
+
+def draw(numbers: Curves, y_title: str, options: Options) -> alt.TopLevelMixin:
+    """The chart: panels by batch size; a row for each arm where there are several."""
+    if not numbers.curves:
+        return frame.empty(numbers.title, numbers.lines, sentence(numbers), options)
+    layout = _layout(numbers, options)
+    chart = alt.layer(*_layers(numbers, layout, options), data=frame.rows(_data(numbers, layout)))
+    panel = chart.properties(width=layout.width, height=layout.height).transform_flatten(flatten=list(ARRAYS))
+    grid = frame.Grid(layout.rows, [""] * layout.columns, "Epoch", y_title, ROW_SPACING)
+    return frame.finish(frame.panels(panel, grid), numbers.title, numbers.lines, sentence(numbers), options)
+
+
+def _layout(numbers: Curves, options: Options) -> Layout:
+    count = len(numbers.batch_sizes)
+    named = len(numbers.arms) > 1
+    rows = 1 if named else -(-count // (NARROW if options.narrow else WIDE))
+    columns = -(-count // rows)
+    labels = axes.label_width(_domain(numbers), log=True)
+    width = frame.panel_width(options, columns, labels, frame.ROW_NAME if named else 0)
+    height = frame.panel_height(options, width)
+    return Layout(numbers.arms if named else ("",) * rows, columns, named, width, height)
+
+
+def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart]:
+    names = [_name(size) for size in numbers.batch_sizes]
+    colour = frame.style("batch:N", names, ordered=True, options=options, legend=False).of("color")
+    ink, faint = theme.INK[options.theme], theme.FAINT[options.theme]
+    end = max(float(c.x[-1]) for c in numbers.curves)
+    x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[0, end], nice=False), axis=alt.Axis(tickCount=3, grid=False))
+    y = axes.value_axis("mean:Q", _domain(numbers), log=True)
+    base = alt.Chart().encode(x=x)
+    return [
+        *([] if layout.named_rows else [_background(numbers, options)]),
+        base.mark_area(opacity=0.35, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q", **colour),
+        base.mark_line(strokeWidth=1.6, clip=True).encode(y=y, **colour),
+        base.transform_filter("isValid(datum.diverged)")
+        .mark_point(shape=CROSS, size=70, strokeWidth=2, color=ink)
+        .encode(y="diverged:Q"),
+        alt.Chart()
+        .transform_filter("isValid(datum.name)")
+        .mark_text(align="left", baseline="bottom", fontSize=10, color=faint)
+        .encode(x=alt.value(0), y=alt.value(-4), text="name:N"),
+    ]
+
+
+def _background(numbers: Curves, options: Options) -> alt.Chart:
+    """The means of all batch sizes in grey, for comparison: not split by panel, since its data are its own."""
+    data = [
+        {"of": c.batch_size, "x": _short(_thin(c.x)), "mean": _short(_thin(c.mean))}
+        for c in numbers.curves
+        if len(numbers.curves) > 1
+    ]
+    lines = alt.Chart(frame.rows(data)).transform_flatten(["x", "mean"])
+    grey: alt.Chart = lines.mark_line(strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme])
+    return grey.encode(x="x:Q", y="mean:Q", detail="of:N")
+
+
+def _data(numbers: Curves, layout: Layout) -> list[dict[str, object]]:
+    """One datum a curve with its arrays, which the chart flattens: half the bytes of rows."""
+    domain = _domain(numbers)
+    return [_datum(c, numbers.batch_sizes.index(c.batch_size), layout, domain) for c in numbers.curves]
+
+
+def _datum(curve: Curve, index: int, layout: Layout, domain: axes.Domain) -> dict[str, object]:
+    """`name` is at the first point only, `diverged` at the last of a curve that did, within the axis."""
+    rest = [None] * (len(curve.x) - 1)
+    row, column = (layout.rows.index(curve.line), index) if layout.named_rows else divmod(index, layout.columns)
+    return {
+        "batch": _name(curve.batch_size),
+        "row": row,
+        "column": column,
+        "x": _short(curve.x),
+        "mean": _short(curve.mean),
+        "low": _short(np.maximum(curve.low, domain[0])),
+        "high": _short(curve.high),
+        "name": [_name(curve.batch_size), *rest],
+        "diverged": [*rest, None if curve.diverged_at is None else min(float(curve.mean[-1]), domain[1])],
+    }
+
+
+def _domain(numbers: Curves) -> axes.Domain:
+    """The range of the curves, from the floor of the bands; diverged ones do not stretch it unless all did."""
+    tame = [c for c in numbers.curves if c.diverged_at is None] or numbers.curves
+    return axes.log_domain(float(v) for c in tame for v in (np.max([np.min(c.low), numbers.floor]), np.max(c.high)))
+
+
+def _thin(values: Floats) -> Floats:
+    chosen: Floats = values[np.unique(np.linspace(0, len(values) - 1, GREY_POINTS).round().astype(int))]
+    return chosen
+
+
+def _short(values: Floats) -> list[float]:
+    """Six significant digits: finer than a pixel, and half the bytes."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _name(batch_size: int) -> str:
+    return f"batch {batch_size}"

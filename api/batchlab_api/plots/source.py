@@ -1,0 +1,32 @@
+"""What a plot is drawn from: one experiment, its cells, their groups and their curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+class Source(Protocol):
+    """One experiment's data, as the contract's endpoints show it. Nothing is read that a plot does not ask for."""
+
+    @property
+    def experiment(self) -> Row:
+        """`name`, `spec` (defaults filled in) and `metrics` (name -> unit)."""
+
+    @property
+    def cells(self) -> Sequence[Row]:
+        """Every cell by ordinal, with at least `variant, batch_size, lr, momentum, params, seed, status, result,
+        shared_with`."""
+
+    @property
+    def groups(self) -> Sequence[Row]:
+        """What `batchlab.results.group_cells` makes of the cells."""
+
+    def curves(self, metrics: Sequence[str], points: int, x: str, group: str) -> Sequence[Row]:
+        """The series of these metrics, at most `points` points each, as `GET .../curves` returns them."""
+
+
+def unit(experiment: Row, metric: str) -> str:
+    """The unit of a metric in words; a pure number is dimensionless."""
+    found: str = experiment["metrics"].get(metric, "1")
+    return "dimensionless" if found == "1" else found
