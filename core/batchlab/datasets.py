@@ -16,6 +16,8 @@ from batchlab import idx, streams
 from batchlab.errors import DataError, SpecError
 from batchlab.kinds import Kind, union
 
+CHUNK = 4096
+"""Rows whose moments are taken at once."""
 Normalise = Literal["none", "standard"]
 Part = tuple[NDArray[Any], NDArray[Any]]
 """Rows and their labels."""
@@ -131,7 +133,7 @@ class Sectors(_Dataset):
     """The textbook's three sectors of the unit square: 1000 points of two features, rounded to two decimals."""
 
     kind: Literal["sectors"] = "sectors"
-    facts: ClassVar[Info] = Info(1000, 0, (2,), 3)
+    facts: ClassVar[Info] = Info(1000, 0, (2,), 3, "63704069a7ad21eb01ff75552e4b8edfb16b44f20d41d487315baca81949c122")
     normalise: Normalise = "none"
 
     def load(self, folder: Path) -> Arrays:
@@ -164,35 +166,39 @@ class Digits(_Bundled):
     """Handwritten digits, 8x8 pixels of 0 .. 16 (UCI optical recognition test part, from scikit-learn)."""
 
     kind: Literal["digits"] = "digits"
-    facts: ClassVar[Info] = Info(1797, 0, (1, 8, 8), 10)
+    facts: ClassVar[Info] = Info(
+        1797, 0, (1, 8, 8), 10, "faf2d98f61250c1cdc0b114323133d3c58da04f5c5d28bb78e4bde3c936a75b1"
+    )
 
 
 class Iris(_Bundled):
     """Fisher's irises: four lengths in cm, three species (from scikit-learn)."""
 
     kind: Literal["iris"] = "iris"
-    facts: ClassVar[Info] = Info(150, 0, (4,), 3)
+    facts: ClassVar[Info] = Info(150, 0, (4,), 3, "879b81724528964779983358162a724401de00141f8cb9c922d27f908396b8c7")
 
 
 class Wine(_Bundled):
     """Chemical analyses of wines of three cultivars (from scikit-learn)."""
 
     kind: Literal["wine"] = "wine"
-    facts: ClassVar[Info] = Info(178, 0, (13,), 3)
+    facts: ClassVar[Info] = Info(178, 0, (13,), 3, "300d849b9eb766c3058bcebb4f806f42766e213cbcd8402c411d3d592747e011")
 
 
 class BreastCancer(_Bundled):
     """Features of cell nuclei, malignant or benign (Wisconsin, from scikit-learn)."""
 
     kind: Literal["breast_cancer"] = "breast_cancer"
-    facts: ClassVar[Info] = Info(569, 0, (30,), 2)
+    facts: ClassVar[Info] = Info(569, 0, (30,), 2, "f86286b06e0eb4fbbb699d6ba5df7f1432e65642369ae111d0e47b47d02338bc")
 
 
 class Diabetes(_Bundled):
     """Regression: a measure of disease progression (25 .. 346) from ten features (from scikit-learn)."""
 
     kind: Literal["diabetes"] = "diabetes"
-    facts: ClassVar[Info] = Info(442, 0, (10,), None)
+    facts: ClassVar[Info] = Info(
+        442, 0, (10,), None, "dfe8bf10292413576e3fd58c22ce77ad4ab87ab7db3990a2780b756ac685c9dd"
+    )
 
 
 class _Idx(_Dataset):
@@ -220,7 +226,9 @@ class Mnist(_Idx):
     """Handwritten digits, 28x28 pixels of 0 .. 1 (LeCun, Cortes & Burges); ships a test part."""
 
     kind: Literal["mnist"] = "mnist"
-    facts: ClassVar[Info] = Info(60000, 10000, (1, 28, 28), 10)
+    facts: ClassVar[Info] = Info(
+        60000, 10000, (1, 28, 28), 10, "55c41ac0f5a8c45648c69c8349247c8db8573ea50fafdc37b5123844f825fae0"
+    )
     source: ClassVar[idx.Source] = idx.MNIST
 
 
@@ -239,8 +247,8 @@ def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def split(dataset: Any, data: Arrays, seed: int) -> Split:
     """Training, validation and test rows of a cell whose split seed is `seed`, normalised as the data set says."""
     train, validation, test = _parts(data, dataset.held_out, seed)
-    mean, sd = _moments(train[0]) if dataset.normalise == "standard" else (np.float32(0), np.float32(1))
-    return Split(*(((x - mean) / sd, y) for x, y in (train, validation, *test)))
+    mean, sd = moments(train[0]) if dataset.normalise == "standard" else (np.float32(0), np.float32(1))
+    return Split(*((_scaled(x, mean, sd), y) for x, y in (train, validation, *test)))
 
 
 def _parts(data: Arrays, held_out: int, seed: int) -> tuple[Part, Part, list[Part]]:
@@ -252,11 +260,23 @@ def _parts(data: Arrays, held_out: int, seed: int) -> tuple[Part, Part, list[Par
     return (data.x[train], data.y[train]), (data.x[validation], data.y[validation]), test
 
 
-def _moments(x: NDArray[Any]) -> tuple[Any, Any]:
-    """Mean and standard deviation per channel (rows of three dimensions) or per feature; 1 for a constant one."""
+def moments(x: NDArray[Any]) -> tuple[Any, Any]:
+    """Mean and standard deviation per channel of pictures, per feature of other rows (1 for a constant one): float32.
+
+    Two passes in float64, some rows at a time: a float64 copy of the whole would be twice the data.
+    """
     axes = (0, 2, 3) if x.ndim == 4 else (0,)
-    mean, sd = x.mean(axes, np.float64, keepdims=True)[0], x.std(axes, np.float64, keepdims=True)[0]
-    return mean.astype(np.float32), np.where(sd > 0, sd, 1.0).astype(np.float32)
+    chunks = [x[first : first + CHUNK] for first in range(0, len(x), CHUNK)]
+    count = x.size // (x.shape[1] if x.ndim == 4 else x[0].size)
+    mean = sum(chunk.sum(axes, np.float64, keepdims=True) for chunk in chunks) / count
+    sd = np.sqrt(sum(np.square(chunk - mean).sum(axes, keepdims=True) for chunk in chunks) / count)
+    return mean[0].astype(np.float32), np.where(sd > 0, sd, 1.0)[0].astype(np.float32)
+
+
+def _scaled(x: NDArray[Any], mean: Any, sd: Any) -> NDArray[np.float32]:
+    scaled: NDArray[np.float32] = np.subtract(x, mean, dtype=np.float32)
+    scaled /= sd
+    return scaled
 
 
 Dataset: Any = union("datasets", Sectors, Digits, Iris, Wine, BreastCancer, Diabetes, Mnist, FashionMnist)

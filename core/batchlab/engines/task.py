@@ -40,6 +40,7 @@ class Task:
     """A cell with its data on a device, the network with its initial weights, and the optimizer."""
 
     def __init__(self, cell: Cell, data: Arrays, device: torch.device) -> None:
+        exact_arithmetic()
         self.cell, self.device = cell, device
         self._dtype = torch.float64 if cell.precision == "float64" else torch.float32
         parts = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
@@ -140,9 +141,11 @@ class Task:
             kept += tensor.numel() * tensor.element_size()
             return tensor
 
+        self.net.eval()  # trying it out must not move the averages that some layers keep
         x, targets = (t[:1].expand(rows, *t.shape[1:]) for t in (self.train.x, self.train.targets))
         with saved_tensors_hooks(count, lambda tensor: tensor):
             self.loss(self.outputs(x), targets, "mean")
+        self.net.train()
         return kept
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -151,7 +154,7 @@ class Task:
         for i, p in enumerate(self.params):
             memory = self.optimizer.state.get(p, {})
             held |= {f"optimizer/{i}/{name}": value for name, value in memory.items() if value is not None}
-        return {name: np.array(value.detach().cpu()) for name, value in held.items()}
+        return {name: value.detach().cpu().numpy().copy() for name, value in held.items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take up the weights and the optimizer's memory that `arrays` gave."""
@@ -163,6 +166,14 @@ class Task:
             for name in [name for name in held if name.startswith(prefix)]:
                 where = "cpu" if name == f"{prefix}step" else self.device  # torch counts Adam's steps on the host
                 self.optimizer.state[p][name.removeprefix(prefix)] = held[name].to(where)
+
+
+def exact_arithmetic() -> None:
+    """Make a GPU compute what is asked: float32 without shortcuts, by algorithms that give the same bits each time."""
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 def _plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:

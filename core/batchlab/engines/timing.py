@@ -6,13 +6,11 @@ third (the probes) and after the fourth (probes, evaluation) is not training.
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import torch
 
 MARKS = 4
 
@@ -43,28 +41,26 @@ class CpuStopwatch:
 class CudaStopwatch:
     """Events in the stream, read when asked for: the only moment at which the host waits for the device."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.current_stream(device)
         self._marks: list[torch.cuda.Event] = []
 
     def mark(self) -> None:
-        import torch
-
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
+        event.record(self._stream)
         self._marks.append(event)
 
     def laps(self) -> NDArray[np.float64]:
-        import torch
-
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(self._device)
         marks, self._marks = self._marks, []
         return np.array([_seconds(marks[i : i + MARKS]) for i in range(0, len(marks), MARKS)], np.float64)
 
 
-def _seconds(marks: "Sequence[torch.cuda.Event]") -> float:
+def _seconds(marks: Sequence[torch.cuda.Event]) -> float:
     return float(marks[0].elapsed_time(marks[1]) + marks[2].elapsed_time(marks[3])) / 1000.0
 
 
-def stopwatch(device: "torch.device") -> Stopwatch:
+def stopwatch(device: torch.device) -> Stopwatch:
     """The stopwatch for work on `device`."""
-    return CudaStopwatch() if device.type == "cuda" else CpuStopwatch()
+    return CudaStopwatch(device) if device.type == "cuda" else CpuStopwatch()
