@@ -4,6 +4,7 @@ DatabaseRefusal
 ├── NotFound     there is no such experiment (or it was deleted)
 ├── NotAllowed   its present state does not allow it; the text says what would
 ├── KeyReused    an idempotency key came back with another body
+├── BadCursor    that is no cursor of this list
 └── DiskFull     the database's volume is nearly full: nothing new is taken
 Fenced           the lease is no longer ours: stop, and write nothing more
 """
@@ -23,6 +24,13 @@ class NotAllowed(DatabaseRefusal):
 
 class KeyReused(DatabaseRefusal):
     """This idempotency key was used with another body: send a new key with a new experiment."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class BadCursor(DatabaseRefusal):
+    """That is no cursor of this list: take `next` of its page before, with the same filters."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
