@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import typer
+from batchlab.errors import BatchlabError, SpecError
 from batchlab_client import ClientError, NotReachedError
 
 from batchlab_lab import exits
@@ -32,11 +33,18 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("list", rich_help_panel="Ask a lab")(experiments.experiments)
+app.command(rich_help_panel="Without a lab")(local.run)
 app.add_typer(local.data, name="data", rich_help_panel="Without a lab")
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What every wrong command line raises; typer keeps the name to itself."""
-STATUSES = {NotReachedError: exits.NOT_REACHED, ClientError: exits.REFUSED, LabError: exits.FAILED}
+STATUSES = {
+    NotReachedError: exits.NOT_REACHED,
+    ClientError: exits.REFUSED,
+    SpecError: exits.REFUSED,
+    BatchlabError: exits.FAILED,
+    LabError: exits.FAILED,
+}
 """Errors that are told in a few words -> exit status."""
 
 
@@ -53,7 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager that was closed is no error
         return exits.SUCCEEDED
-    except (ClientError, LabError) as error:
+    except (ClientError, LabError, BatchlabError) as error:
         print(f"batchlab: {error}", file=sys.stderr)
         return next(status for kind, status in STATUSES.items() if isinstance(error, kind))
 

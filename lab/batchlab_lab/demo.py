@@ -45,7 +45,7 @@ def _run(lab: Embedded, client: Client, output: Path, size: Size) -> int:
         experiment = follow(client, made.id, meanwhile=lab.tend)
     if experiment.status != "succeeded":
         raise LabError(f"the experiment {experiment.status}: {experiment.error or 'its cells say why'}")
-    show.results(client.results(made.id), SHOWN)
+    show.results(client.results(made.id).groups, SHOWN)
     for file in _save_plots(client, made.id, output):
         show.say(f"saved {file}")
     return exits.SUCCEEDED

@@ -77,9 +77,8 @@ def text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def results(found: models.Results, metrics: Sequence[str] | None = None) -> None:
+def results(groups: Sequence[models.Group], metrics: Sequence[str] = ()) -> None:
     """The groups of a sweep: what differs between them, how many cells, and the asked metrics."""
-    groups = found.groups
     known = [name for name in metrics or HEADLINES if any(name in (g.model_extra or {}) for g in groups)]
     axes = differing([group.by for group in groups])
     counts = [name for name in ("n_diverged", "n_failed") if any(getattr(g, name) for g in groups)]

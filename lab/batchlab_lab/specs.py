@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ Loader.add_implicit_resolver(
 )
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The spec in a JSON or YAML file (`-`: standard input); raises typer.BadParameter."""
+def read(path: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
+    """The spec in a JSON or YAML file (`-`: standard input), changed by `settings`; raises typer.BadParameter."""
+    from batchlab.sweep import merge
+
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text()
         found = parse(text)
@@ -30,10 +32,9 @@ def read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is neither JSON nor YAML: {error}") from error
     if not isinstance(found, dict):
-        raise typer.BadParameter(
-            f"{path} holds no spec: it must be an object with dataset, model, batch_sizes, lr, budget"
-        )
-    return found
+        raise typer.BadParameter(f"{path} holds no spec: it must be an object, with dataset, model and so on")
+    merged: dict[str, Any] = merge(found, overrides(settings))
+    return merged
 
 
 def parse(text: str) -> Any:
@@ -57,17 +58,3 @@ def overrides(settings: Sequence[str]) -> dict[str, Any]:
             inner = inner.setdefault(key, {})
         inner[last] = parse(value)
     return patch
-
-
-def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `patch` merged over it (RFC 7396: null removes a key)."""
-    merged = dict(base)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping):
-            inner = merged.get(key)
-            merged[key] = merge(inner if isinstance(inner, Mapping) else {}, value)
-        else:
-            merged[key] = value
-    return merged

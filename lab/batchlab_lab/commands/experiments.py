@@ -22,7 +22,7 @@ def submit(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Post an experiment."""
-    wanted = specs.merge(specs.read(spec), specs.overrides(set_))
+    wanted = specs.read(spec, set_)
     with connect(url) as client:
         if dry_run:
             _show_plan(client.plan(wanted), json)
@@ -124,7 +124,7 @@ def results(
         elif json:
             show.as_json(client.results(id))
         else:
-            show.results(client.results(id), metric)
+            show.results(client.results(id).groups, metric)
 
 
 def plot(
