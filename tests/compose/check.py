@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from batchlab_client import BatchlabError, Client, Unauthorised
+from batchlab_client import Client, ClientError, TokenNeededError
 
 ROOT = Path(__file__).parents[2]
 STAND_INS = ROOT.parent / "shared" / "docker" / "stand-in-images"
@@ -79,7 +79,7 @@ def until(what: str, ready: Callable[[], bool], seconds: float = 180) -> None:
         try:
             if ready():
                 return
-        except (OSError, BatchlabError) as error:
+        except (OSError, ClientError) as error:
             reason = str(error)
         time.sleep(0.5)
     raise SystemExit(f"compose-check: {what}: not within {seconds:.0f} s ({reason})")
@@ -121,7 +121,7 @@ def check_walls(stack: Stack) -> None:
         expect(f"{service} publishes no port", ports.stdout.strip() == "")
     try:
         Client(f"http://127.0.0.1:{PORT}", token=None).list()
-    except Unauthorised:
+    except TokenNeededError:
         say("nothing is shown without the token")
     else:
         raise SystemExit("compose-check: the list was shown without a token")
@@ -150,7 +150,7 @@ def check_stop_and_start(stack: Stack, client: Client, calm: str) -> None:
     until("a quarter", reached(client, id, 0.25))
     stack("stop")
     stack("start")
-    until("the lab is back", lambda: client.health().status == "ready")
+    until("the lab is back", lambda: client.health().status == "ok")
     expect("stopped and started, the digest is the same", finish(client, id) == calm)
 
 
@@ -160,7 +160,7 @@ def check_backup(stack: Stack, client: Client, id: str, calm: str) -> None:
     stack("exec", "-T", "api", "batchlab", "backup", path)
     client.delete(id)
     stack("exec", "-T", "api", "batchlab", "restore", path, "--yes")
-    until("the lab is back after the restore", lambda: client.health().status == "ready")
+    until("the lab is back after the restore", lambda: client.health().status == "ok")
     expect("restored, the digest is the same", client.digest(id).digest == calm)
 
 
@@ -173,7 +173,7 @@ def check(stack: Stack) -> None:
     def started() -> bool:
         nonlocal token
         token = stack("exec", "-T", "api", "batchlab", "token", quiet=True).strip()
-        return bool(token) and Client(f"http://127.0.0.1:{PORT}", token=token).health().status == "ready"
+        return bool(token) and Client(f"http://127.0.0.1:{PORT}", token=token).health().status == "ok"
 
     until("the lab is up", started)
     client = Client(f"http://127.0.0.1:{PORT}", token=token)
