@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import redis
 from sqlalchemy import Engine, text
 
 from batchlab.plan import WorkLimits, plan
@@ -19,6 +20,7 @@ from batchlab_db import broker, experiments
 from batchlab_db.demand import demand
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
+from batchlab_worker.bench import Bench
 
 QUICK = {
     "slice_seconds": 0.6,
@@ -120,13 +122,13 @@ class Lab:
         self.workers: list[WorkerProcess] = []
         self._nursery, self._folder = nursery, folder
 
-    def worker(self, **environment: str) -> WorkerProcess:
+    def worker(self, queues: str = "cpu", **environment: str) -> WorkerProcess:
         name = f"w{len(self.workers)}"
         log = self._folder / f"{name}.log"
         log.touch()
         pid = self._nursery.ask(
             start={"BATCHLAB_THREADS": "1", **self.environment, **environment},
-            arguments=["--queues", "cpu", "--name", name],
+            arguments=["--queues", queues, "--name", name],
             log=str(log),
         )
         self.workers.append(WorkerProcess(self._nursery, pid, log))
@@ -141,6 +143,12 @@ class Lab:
     def wake(self) -> None:
         """What the api does after each change."""
         broker.wake_each(self.settings, demand(self.engine, self.settings))
+
+    def forget_messages(self) -> None:
+        """Lose what the broker holds."""
+        with redis.Redis.from_url(broker.broker_url(self.settings).replace("redis+socket", "unix")) as connection:
+            for key in connection.scan_iter():
+                connection.delete(key)
 
     def ask(self, query: str, **values: Any) -> Sequence[Any]:
         with self.engine.connect() as connection:
@@ -186,3 +194,13 @@ def lab(nursery: Nursery, settings: Settings, environment: dict[str, str], tmp_p
     made = Lab(nursery, settings, environment, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def bench(lab: Lab) -> Iterator[Bench]:
+    """A worker's bench in this process."""
+    from batchlab_worker.__main__ import make_bench
+
+    made = make_bench(lab.settings, "here", ["cpu"])
+    yield made
+    made.engine.dispose()

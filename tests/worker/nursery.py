@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sklearn.datasets  # noqa: F401
-import torch  # noqa: F401
+import torch._dynamo  # noqa: F401
 
 from batchlab.engines import reference  # noqa: F401
 from batchlab_worker.__main__ import main

@@ -41,6 +41,7 @@ def make_bench(settings: Settings, name: str, queues: Sequence[str]) -> Bench:
     """Take a device and describe this process."""
     taken, served = device.take(queues)
     device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
+    device.warm_up()
     machine = socket.gethostname()
     me = WorkerInfo(
         id=f"{name}@{machine}-{uuid4().hex[:8]}",

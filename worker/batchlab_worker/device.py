@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from batchlab.errors import BatchlabError
@@ -42,6 +43,11 @@ def set_threads(threads: int) -> None:
 
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
+
+
+def warm_up() -> None:
+    """Load now what torch loads at the first optimizer (its compiler, for seconds) and not within a slice."""
+    import_module("torch._dynamo")
 
 
 def visible_gpus() -> tuple[str, ...]:
