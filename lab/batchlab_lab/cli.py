@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from importlib.metadata import version
+from typing import Annotated, Any, cast
 
 import typer
 from batchlab.errors import BatchlabError, SpecError
@@ -15,11 +16,24 @@ from batchlab_lab.errors import LabError
 
 app = typer.Typer(
     name="batchlab",
-    help="A laboratory for how batch size, learning rate and momentum act on training.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(version("batchlab"))
+        raise typer.Exit
+
+
+@app.callback()
+def batchlab(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """A laboratory for how batch size, learning rate and momentum act on training."""
+
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run a lab": (serve.up, serve.demo, serve.api, serve.worker, serve.migrate, serve.token),
