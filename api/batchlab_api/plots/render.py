@@ -1,12 +1,12 @@
 """Renders charts to files, offline, by vl-convert (Vega and Lite in a V8 of its own; no browser).
 
-vl-convert may be called from any thread: calls wait for one another inside it, and each holds the interpreter until
-its picture is ready. So the work of one call is bounded by the number of marks, and by nothing else.
+The work of one picture is bounded by the number of its marks, and by nothing else; see `batchlab_api.draw` for where it
+is done.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import altair as alt
 import vl_convert
 
+from batchlab_api.draw import VEGA_LITE, Picture, draw
 from batchlab_api.plots import theme
 from batchlab_api.plots.options import Options
 
@@ -27,8 +28,9 @@ MEDIA_TYPES: dict[Format, str] = {
     "html": "text/html; charset=utf-8",
     "json": "application/vnd.vegalite.v6+json",
 }
-VEGA_LITE = "6.4"
-"""The version of Vega-Lite that both Altair's schema and the renderer have."""
+Drawer = Callable[[dict[str, Any], Picture, float], bytes]
+"""(chart, format, scale) -> picture: `draw`, or `draw_apart` where nothing else may wait for it."""
+CLIP = re.compile(r'(?<=<clipPath id="clip)\d+(?=")|(?<=clip-path="url\(#clip)\d+(?=\)")')
 MAX_VALUES = 200_000
 """Numbers and texts in a chart's data; a larger one would hold the interpreter for seconds."""
 CJK = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
@@ -57,7 +59,7 @@ class PlotTooLarge(Exception):
     """The chart has more data than a picture can show."""
 
 
-def render(chart: alt.TopLevelMixin, format: Format, options: Options) -> tuple[bytes, str]:
+def render(chart: alt.TopLevelMixin, format: Format, options: Options, drawer: Drawer = draw) -> tuple[bytes, str]:
     """The chart as a file and its media type. Raises PlotTooLarge above MAX_VALUES.
 
     svg and pdf are vector pictures, png has `options.scale` pixels for each CSS pixel, html is one page that works
@@ -69,7 +71,7 @@ def render(chart: alt.TopLevelMixin, format: Format, options: Options) -> tuple[
         raise PlotTooLarge(f"the plot has {count} values and a picture at most {MAX_VALUES}: plot fewer cells")
     if CJK.search(json.dumps(spec, ensure_ascii=False)):
         spec["config"]["font"] = theme.FONT_CJK
-    return _encode(spec, format, options), MEDIA_TYPES[format]
+    return _encode(spec, format, options, drawer), MEDIA_TYPES[format]
 
 
 def use_fonts(folder: Path) -> None:
@@ -77,17 +79,18 @@ def use_fonts(folder: Path) -> None:
     vl_convert.register_font_directory(str(folder.resolve()))
 
 
-def _encode(spec: dict[str, Any], format: Format, options: Options) -> bytes:
-    offline: dict[str, Any] = {"vl_version": VEGA_LITE, "allowed_base_urls": []}
-    if format == "svg":
-        return vl_convert.vegalite_to_svg(spec, **offline).encode()
-    if format == "png":
-        return bytes(vl_convert.vegalite_to_png(spec, scale=options.scale, **offline))
-    if format == "pdf":
-        return bytes(vl_convert.vegalite_to_pdf(spec, **offline))
+def _encode(spec: dict[str, Any], format: Format, options: Options, drawer: Drawer) -> bytes:
     if format == "html":
         return _page(spec).encode()
-    return json.dumps(spec, allow_nan=False, ensure_ascii=False).encode()
+    if format == "json":
+        return json.dumps(spec, allow_nan=False, ensure_ascii=False).encode()
+    return drawer(spec, format, options.scale)
+
+
+def _numbered(svg: str) -> str:
+    """The picture with its clip paths numbered from 1: the renderer counts on from one picture to the next."""
+    numbers = {found: str(n) for n, found in enumerate(dict.fromkeys(CLIP.findall(svg)), 1)}
+    return CLIP.sub(lambda match: numbers[match[0]], svg)
 
 
 def _page(spec: dict[str, Any]) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from batchlab_api.axis import Axis
+from batchlab_api.series import Grouping
+
 Row = Mapping[str, Any]
 
 
@@ -22,7 +25,7 @@ class Source(Protocol):
     def groups(self) -> Sequence[Row]:
         """What `batchlab.results.group_cells` makes of the cells."""
 
-    def curves(self, metrics: Sequence[str], points: int, x: str, group: str) -> Sequence[Row]:
+    def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[Row]:
         """The series of these metrics, at most `points` points each, as `GET .../curves` returns them."""
 
 

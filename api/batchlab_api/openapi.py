@@ -1,0 +1,53 @@
+"""The OpenAPI document: FastAPI's, with problems on every operation and with the bodies that routes read themselves."""
+
+from typing import Any
+
+from batchlab.spec import ExperimentSpec
+from batchlab_client.models import Problem
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from batchlab_api.problems import MEDIA_TYPE
+from batchlab_api.requests import ExperimentPatch, Login, MoreSeeds, PreviewRequest
+
+BODIES: tuple[type[BaseModel], ...] = (ExperimentSpec, ExperimentPatch, Login, MoreSeeds, PreviewRequest, Problem)
+_REF = "#/components/schemas/{model}"
+_PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}}
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused; the problem says why.", **_PROBLEM},
+    "5XX": {"description": "The server cannot do it now.", **_PROBLEM},
+}
+
+
+def body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """What `openapi_extra` of a route says about a JSON body like `model` (one of BODIES)."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+FREE_BODY: dict[str, Any] = {
+    "requestBody": {"required": False, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+"""A body that is any object."""
+
+
+def install(app: FastAPI) -> None:
+    """Have `app.openapi()` make this document, once."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            made["components"]["schemas"] |= _body_schemas()
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _body_schemas() -> dict[str, Any]:
+    _, found = models_json_schema([(model, "validation") for model in BODIES], ref_template=_REF)
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas

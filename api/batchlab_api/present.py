@@ -1,0 +1,32 @@
+"""From the database's rows to the answers' models."""
+
+from batchlab_client import models
+from batchlab_db import reads
+from batchlab_db.reads import Row
+
+from batchlab_api import links, progress
+from batchlab_api.lab import Lab
+
+
+def summary(row: Row) -> models.ExperimentSummary:
+    """An experiment for a list."""
+    return models.ExperimentSummary.model_validate(_shown(row))
+
+
+def experiment(row: Row) -> models.Experiment:
+    """An experiment with its spec."""
+    return models.Experiment.model_validate({**_shown(row), "spec": row["spec"], "metrics": row["metrics"]})
+
+
+def one(lab: Lab, id: str) -> models.Experiment:
+    """The experiment as it is now. Raises NotFound."""
+    return experiment(lab.read(reads.experiment, id, lab.settings.alive_seconds))
+
+
+def _shown(row: Row) -> dict[str, object]:
+    return {**row, "progress": progress.of(row), "links": links.experiment(row["id"])}
+
+
+def cell(row: Row) -> models.Cell:
+    """A cell; the database's own columns are left out."""
+    return models.Cell.model_validate({**row, "id": str(row["id"])})

@@ -1,0 +1,43 @@
+"""What the smaller endpoints take as a body. (The large one, the spec, is core's.)"""
+
+from typing import Annotated
+
+from batchlab.kinds import Strict
+from batchlab.schedules import Constant, Schedule
+from pydantic import Field
+
+Text = Annotated[str, Field(max_length=200)]
+
+
+class ExperimentPatch(Strict):
+    """What may be changed of a stored experiment; what is left out stays."""
+
+    name: Text | None = None
+    tags: Annotated[tuple[Text, ...], Field(max_length=20)] | None = None
+    note: Annotated[str, Field(max_length=20_000)] | None = None
+
+
+class MoreSeeds(Strict):
+    """How many seeds to add to every point of the sweep."""
+
+    add: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Login(Strict):
+    """The token, to be exchanged for a cookie."""
+
+    token: Annotated[str, Field(max_length=1000)]
+
+
+class PreviewRequest(Strict):
+    """A schedule to be drawn without training."""
+
+    schedule: Schedule = Constant()
+    lr: Annotated[float, Field(gt=0)]
+    """The rate that the rule gave: the schedule multiplies it."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=10**12)]
+    """Updates in the whole run."""
+    steps_per_epoch: Annotated[int, Field(ge=1, le=10**12)]
+    points: Annotated[int, Field(ge=2, le=10_000)] = 1000
+    """How many updates to show at most; the first and the last are always there."""

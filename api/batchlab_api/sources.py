@@ -1,0 +1,34 @@
+"""What plots are drawn from: one stored experiment, read as far as a plot asks."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from batchlab.results import group_cells
+from batchlab_db import cells
+from sqlalchemy import Connection
+
+from batchlab_api import series
+from batchlab_api.axis import Axis
+from batchlab_api.plots.source import Row
+from batchlab_api.series import Asked, Grouping
+
+
+class StoredSource:
+    """An experiment in the database, by its row and an open connection."""
+
+    def __init__(self, connection: Connection, experiment: Row) -> None:
+        self._connection, self.experiment = connection, experiment
+
+    @cached_property
+    def cells(self) -> Sequence[Row]:
+        return [dict(row) for row in cells.every(self._connection, self.experiment["id"])]
+
+    @cached_property
+    def groups(self) -> Sequence[Row]:
+        return group_cells(self.cells)
+
+    def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[dict[str, Any]]:
+        asked = Asked(tuple(metrics), points=points, x=x, group=group)
+        found = series.members(self._connection, self.experiment["id"], asked)
+        return [one.model_dump() for one in series.read(self._connection, found, asked)]

@@ -1,0 +1,116 @@
+"""From a posted document to a stored experiment: check, plan, gate, store, wake."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from batchlab.cell import Cell
+from batchlab.experiment import ExperimentSpec
+from batchlab.plan import Plan, WorkLimits, plan
+from batchlab.spec import parse_spec
+from batchlab_client import models
+from batchlab_db import broker, disk, experiments, reads, workers
+from batchlab_db.demand import demand
+from fastapi import BackgroundTasks
+from sqlalchemy import RowMapping
+from starlette.responses import JSONResponse, Response
+
+from batchlab_api import links
+from batchlab_api.lab import Lab
+from batchlab_api.problems import ProblemError
+
+Rows = Sequence[RowMapping]
+
+
+def limits(lab: Lab) -> WorkLimits:
+    """How much one experiment may ask for."""
+    return WorkLimits(lab.settings.max_cells, lab.settings.max_updates)
+
+
+def dry_run(lab: Lab, document: Any) -> models.PlanReport:
+    """What the posted spec would cost."""
+    spec = parse_spec(document)
+    costs = plan(spec, limits(lab))
+    living = _living(lab)
+    return models.PlanReport(
+        name=spec.name,
+        cells=len(costs.cells),
+        updates=costs.updates,
+        storage=costs.storage_bytes,
+        eta_seconds=eta(costs.updates, living),
+        warnings=warnings(costs, living),
+    )
+
+
+def submit(lab: Lab, document: Any, key: str | None, background: BackgroundTasks) -> Response:
+    """Store the posted spec as an experiment (once for each `key`) and have workers woken after the answer."""
+    spec = parse_spec(document)
+    costs = plan(spec, limits(lab))
+    refuse_when_full(lab)
+    made = experiments.submit(lab.engine, spec, costs, key=key, body_sha256=digest(document))
+    living = _living(lab)
+    if made.created:
+        background.add_task(wake, lab)
+    return _accepted(lab, made, spec, costs, living)
+
+
+def _accepted(lab: Lab, made: experiments.Submitted, spec: ExperimentSpec, costs: Plan, living: Rows) -> Response:
+    answer = models.Submitted(
+        id=made.id,
+        name=spec.name,
+        status="queued" if made.created else lab.read(reads.status, made.id, lab.settings.alive_seconds),
+        cells=len(costs.cells),
+        updates=costs.updates,
+        warnings=warnings(costs, living),
+        links=links.experiment(made.id),
+    )
+    headers = {"Location": links.experiment(made.id)["self"]}
+    return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers=headers)
+
+
+def _living(lab: Lab) -> Rows:
+    return lab.read(workers.living, lab.settings.alive_seconds)
+
+
+def digest(document: Any) -> str:
+    """SHA-256 of a JSON document, whatever its spacing and the order of its keys."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def refuse_when_full(lab: Lab) -> None:
+    """Refuse what would add data while the database's volume is nearly full."""
+    if (short := disk.shortage(lab.settings, "refuse")) is not None:
+        least = min(lab.settings.free_bytes_refuse, int(disk.SHARES["refuse"] * short.total))
+        detail = f"{short.free} bytes are free on the database's volume and {least} must be: delete experiments first"
+        raise ProblemError("disk-full", detail, members={"free_bytes": short.free, "needed_bytes": least})
+
+
+def wake(lab: Lab) -> None:
+    """Send wake-ups for what is claimable. A lost one is sent again by the reconciler."""
+    broker.wake_each(lab.settings, demand(lab.engine, lab.settings))
+
+
+def warnings(costs: Plan, living: Rows) -> list[str]:
+    """What the user should know: the plan's warnings, and what no living worker has."""
+    return [*costs.warnings, *_lacking(costs.cells, living)]
+
+
+def _lacking(cells: Sequence[Cell], living: Rows) -> list[str]:
+    if not living:
+        return ["no worker is alive: the experiment waits until one starts"]
+    queues = {queue for row in living for queue in row["queues"]}
+    devices = sorted({cell.device for cell in cells if cell.queue != "any" and cell.queue not in queues})
+    kinds = {kind for row in living for kind in row["datasets"]}
+    datasets = sorted({cell.dataset.kind for cell in cells} - kinds)
+    return [
+        *(f"no living worker has the device {device}" for device in devices),
+        *(f"no living worker has the data of {kind}: `batchlab data fetch {kind}` where it runs" for kind in datasets),
+    ]
+
+
+def eta(updates: int, living: Rows) -> float | None:
+    """Seconds for so many updates at the speeds that the living workers last measured; None where none has any."""
+    speed = sum(max(row["speeds"].values(), default=0.0) for row in living)
+    return updates / speed if speed > 0 else None
