@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from batchlab_client import models
 from batchlab_db import observe, workers
 from fastapi import APIRouter
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from batchlab_api.lab import LabDep
 
