@@ -1,0 +1,336 @@
+"""Series: what is written in any cuts is read back, exactly or in buckets, as brute force over all values says."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from batchlab.engines.base import CellBlock
+from batchlab_db import curves, raw, series
+from batchlab_db.curves import FOREVER, Curve, Wanted
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from kit import Bench
+
+NO_STEPS = np.empty(0, dtype=np.int64)
+SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class Bed:
+    """An experiment with three cells, to be filled with series."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.engine = bench.engine
+        self.bench = bench
+        self.cells = [row["id"] for row in bench.cells(bench.submit(seeds=3))]
+        self.cell = self.cells[0]
+
+    def clear(self) -> None:
+        self.bench.sql("TRUNCATE series_blocks")
+
+    def write(self, *blocks: CellBlock, cell: int | None = None) -> None:
+        with self.engine.begin() as connection:
+            for block in blocks:
+                series.write(connection, [(self.cell if cell is None else cell, block)])
+
+    def read(self, metric: str = "loss", first: int = 0, last: int = FOREVER, points: int = 1000) -> Curve:
+        with self.engine.connect() as connection:
+            return curves.read(connection, self.cell, metric, first, last, points=points)
+
+    def rows(self) -> list[Any]:
+        return self.bench.sql("SELECT * FROM series_blocks ORDER BY cell_id, metric, first")
+
+
+@pytest.fixture
+def bed(bench: Bench) -> Bed:
+    return Bed(bench)
+
+
+def updates(first: int, values: Sequence[float] | np.ndarray, metric: str = "loss") -> CellBlock:
+    found = np.asarray(values, dtype=np.float32)
+    return CellBlock(first, {metric: found}, NO_STEPS, {}, first + len(found) - 1)
+
+
+def evaluations(steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray) -> CellBlock:
+    at = np.asarray(steps, dtype=np.int64)
+    return CellBlock(1, {}, at, {"val_loss": np.asarray(values, dtype=np.float32)}, int(at[-1]) if len(at) else 0)
+
+
+def brute(steps: np.ndarray, values: np.ndarray, points: int) -> Iterator[tuple[int, float, float, float]]:
+    """The points of a curve, from all values in the range: step, mean, min, max. (More than three values.)"""
+    points = max(points, 3)
+    level = 1
+    while min(len(steps), (steps[-1] >> 3 * level) - (steps[0] >> 3 * level) + 1) + 2 > points:
+        level += 1
+    yield point(steps[:1], values[:1])
+    buckets = steps >> 3 * level
+    for bucket in np.unique(buckets):
+        inside = buckets == bucket
+        shown = steps[inside & (steps != steps[-1])]
+        if len(shown) and not np.array_equal(shown, steps[:1]):
+            yield int(shown[-1]), *point(steps[inside], values[inside])[1:]
+    yield point(steps[-1:], values[-1:])
+
+
+def point(steps: np.ndarray, values: np.ndarray) -> tuple[int, float, float, float]:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return int(steps[-1]), np.nan, np.nan, np.nan
+    return int(steps[-1]), finite.mean(), finite.min(), finite.max()
+
+
+def noise(seed: int, n: int, odd: float) -> np.ndarray:
+    """Values with stretches that are constant, and a share `odd` that is not finite."""
+    rng = np.random.default_rng(seed)
+    values = (rng.standard_normal(n) * 10.0 ** rng.integers(-3, 4)).astype(np.float32)
+    for _ in range(rng.integers(0, 3)):
+        start = rng.integers(0, n)
+        values[start : start + rng.integers(1, n + 1)] = values[start]
+    values[rng.random(n) < odd] = rng.choice([np.nan, np.inf, -np.inf])
+    return values
+
+
+def cuts(data: st.DataObject, n: int) -> list[slice]:
+    """Any way to cut n values into blocks, small and large ones."""
+    edges = sorted(data.draw(st.sets(st.integers(1, max(1, n - 1)), max_size=8)) - {n})
+    return [slice(a, b) for a, b in zip([0, *edges], [*edges, n], strict=True)]
+
+
+def check(curve: Curve, steps: np.ndarray, values: np.ndarray, points: int) -> None:
+    """That the curve is what brute force makes of the values in its range."""
+    assert curve.n_raw == len(steps)
+    assert len(curve.steps) <= max(points, 3)
+    if len(steps) <= max(points, 3):
+        assert curve.exact
+        np.testing.assert_array_equal(curve.steps, steps)
+        for column in (curve.mean, curve.min, curve.max):
+            np.testing.assert_array_equal(column.view(np.uint32), values.view(np.uint32))
+        return
+    assert not curve.exact
+    at, mean, least, greatest = (np.array(column) for column in zip(*brute(steps, values, points), strict=True))
+    np.testing.assert_array_equal(curve.steps, at)
+    np.testing.assert_array_equal(curve.min, least)
+    np.testing.assert_array_equal(curve.max, greatest)
+    scale = np.abs(values[np.isfinite(values)]).max(initial=1e-30)
+    np.testing.assert_allclose(curve.mean, mean, rtol=1e-5, atol=1e-6 * scale)
+
+
+@SHARED
+@given(st.data())
+def test_any_range_of_updates_in_any_cuts_is_read_as_brute_force_says(bed: Bed, data: st.DataObject) -> None:
+    bed.clear()
+    n = data.draw(st.one_of(st.integers(1, 40), st.integers(1, 5000)), "n")
+    first = data.draw(st.sampled_from([1, 0, 7, 510, 10**9]), "first")
+    values = noise(data.draw(st.integers(0, 10**6), "seed"), n, data.draw(st.sampled_from([0.0, 0.01, 0.9])))
+    bed.write(*(updates(first + cut.start, values[cut]) for cut in cuts(data, n)))
+    steps = first + np.arange(n)
+    low = data.draw(st.integers(first - 3, first + n + 2), "low")
+    high = data.draw(st.one_of(st.just(FOREVER), st.integers(low, first + n + 2)), "high")
+    points = data.draw(st.integers(2, 300), "points")
+    inside = (steps >= low) & (steps <= high)
+    check(bed.read("loss", low, high, points), steps[inside], values[inside], points)
+
+
+@SHARED
+@given(st.data())
+def test_any_range_of_evaluations_is_read_as_brute_force_says(bed: Bed, data: st.DataObject) -> None:
+    bed.clear()
+    every = data.draw(st.sampled_from([1, 2, 80, 1000]), "every")
+    n = data.draw(st.integers(2, 2000), "n")
+    steps = np.append(every * np.arange(n), every * (n - 1) + data.draw(st.integers(1, every)))
+    values = noise(data.draw(st.integers(0, 10**6), "seed"), len(steps), 0.01)
+    bed.write(*(evaluations(steps[cut], values[cut]) for cut in cuts(data, len(steps))))
+    low = data.draw(st.integers(0, int(steps[-1])), "low")
+    high = data.draw(st.one_of(st.just(FOREVER), st.integers(low, int(steps[-1]))), "high")
+    points = data.draw(st.integers(3, 300), "points")
+    inside = (steps >= low) & (steps <= high)
+    check(bed.read("val_loss", low, high, points), steps[inside], values[inside], points)
+
+
+@SHARED
+@given(st.lists(st.integers(0, 400), unique=True, min_size=1, max_size=60).map(sorted), st.integers(3, 30))
+@example(sorted([0, 1, 3, 7, 8, 9, 100]), 3)
+def test_evaluations_at_odd_steps_keep_their_steps(bed: Bed, steps: list[int], points: int) -> None:
+    bed.clear()
+    values = np.arange(len(steps), dtype=np.float32)
+    bed.write(evaluations(steps, values))
+    check(bed.read("val_loss", points=points), np.array(steps), values, points)
+
+
+def test_a_spike_of_one_update_in_a_hundred_thousand_is_seen_at_every_width(bed: Bed) -> None:
+    values = np.zeros(100_000, dtype=np.float32)
+    values[77_777] = 1e30
+    values[3] = -1e30
+    bed.write(updates(1, values))
+    for points in (3, 10, 100, 5000):
+        curve = bed.read(points=points)
+        assert (curve.max.max(), curve.min.min()) == (np.float32(1e30), np.float32(-1e30))
+        assert (curve.steps[0], curve.steps[-1]) == (1, 100_000)
+
+
+def test_first_and_last_values_of_a_thinned_range_are_exact(bed: Bed) -> None:
+    values = noise(0, 50_000, 0.0)
+    bed.write(updates(1, values))
+    curve = bed.read(first=101, last=40_001, points=50)
+    assert (curve.steps[0], curve.steps[-1]) == (101, 40_001)
+    for column in (curve.mean, curve.min, curve.max):
+        assert (column[0], column[-1]) == (values[100], values[40_000])
+
+
+def test_a_bucket_stands_at_its_last_step(bed: Bed) -> None:
+    bed.write(updates(1, np.arange(1, 1001)))
+    curve = bed.read(points=130)
+    assert curve.level == 1
+    np.testing.assert_array_equal(curve.steps, [1, *range(7, 1000, 8), 1000])
+    assert curve.mean[1] == np.arange(1, 8).mean()
+    assert curve.mean[2] == np.arange(8, 16).mean()
+
+
+def test_nothing_stored_is_an_empty_curve(bed: Bed) -> None:
+    curve = bed.read()
+    assert (len(curve.steps), curve.n_raw, curve.exact) == (0, 0, True)
+    bed.write(updates(1, [1, 2, 3]))
+    assert len(bed.read(first=4).steps) == 0
+    assert len(bed.read("unknown").steps) == 0
+
+
+def test_a_block_without_steps_writes_nothing(bed: Bed) -> None:
+    bed.write(CellBlock(1, {}, NO_STEPS, {}, 0), updates(1, []), evaluations([], []))
+    assert bed.rows() == []
+
+
+def test_one_block_holds_updates_and_evaluations_of_several_cells(bed: Bed) -> None:
+    block = CellBlock(
+        1,
+        {"loss": np.ones(5, np.float32), "grad_norm/0.weight": np.arange(5, dtype=np.float32)},
+        np.array([0, 4]),
+        {"val_loss": np.array([3, 2], np.float32)},
+        5,
+    )
+    with bed.engine.begin() as connection:
+        series.write(connection, [(cell, block) for cell in bed.cells])
+        wanted = [Wanted(cell, metric) for cell in bed.cells for metric in ("grad_norm/0.weight", "val_loss")]
+        found = curves.read_many(connection, wanted)
+    for norms, losses in zip(found[::2], found[1::2], strict=True):
+        assert (norms.steps.tolist(), norms.mean.tolist()) == ([1, 2, 3, 4, 5], [0, 1, 2, 3, 4])
+        assert (losses.steps.tolist(), losses.mean.tolist()) == ([0, 4], [3, 2])
+
+
+def test_a_constant_is_stored_once(bed: Bed) -> None:
+    bed.write(updates(1, np.full(10_000, 0.1)), updates(10_001, [-0.0, -0.0, 0.0]))
+    rows = bed.rows()
+    assert [(row["n"], len(row["data"]), row["l1"]) for row in rows] == [(10_000, 1, None), (3, 3, None)]
+    curve = bed.read(points=100)
+    assert curve.n_raw == 10_003
+    np.testing.assert_array_equal(curve.mean[:-2], np.float32(0.1))
+
+
+def test_long_blocks_are_cut_so_that_both_ends_of_a_range_are_cheap(bed: Bed) -> None:
+    bed.write(updates(1, noise(1, 40_000, 0.0)))
+    rows = bed.rows()
+    assert max(len(row["data"]) for row in rows) == series.MAX_VALUES
+    assert sum(row["n"] for row in rows) == 40_000
+
+
+@pytest.mark.parametrize("bits", [0x7FC00001, 0xFFC0DEAD, 0x7F800001, 0x80000000, 0x00000001])
+def test_every_bit_of_a_value_is_kept(bed: Bed, bits: int) -> None:
+    values = np.array([bits, 0x3F800000, bits], dtype=np.uint32).view(np.float32)
+    bed.write(updates(1, values), updates(4, values[:1]))
+    found = bed.read().mean.view(np.uint32).tolist()
+    assert found == [bits, 0x3F800000, bits, bits]
+
+
+def test_a_metric_with_too_few_values_is_refused_and_nothing_is_written(bed: Bed) -> None:
+    short = CellBlock(1, {"loss": np.ones(3, np.float32), "lr": np.ones(2, np.float32)}, NO_STEPS, {}, 3)
+    with pytest.raises(ValueError, match=r"lr of cell \d+"):
+        bed.write(short)
+    assert bed.rows() == []
+
+
+def test_steps_that_do_not_ascend_are_refused(bed: Bed) -> None:
+    with pytest.raises(ValueError, match="ascend"):
+        bed.write(evaluations([3, 3], [1, 2]))
+
+
+def test_a_stretch_is_not_written_twice(bed: Bed) -> None:
+    bed.write(updates(1, [1, 2]))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        bed.write(updates(1, [1, 2]))
+    assert len(bed.rows()) == 1
+
+
+def test_what_is_written_goes_with_its_transaction(bed: Bed) -> None:
+    with bed.engine.connect() as connection:
+        series.write(connection, [(bed.cell, updates(1, [1.0]))])
+        connection.rollback()
+    assert bed.rows() == []
+    with bed.engine.connect() as connection:
+        series.write(connection, [(bed.cell, updates(1, [1.0]))])
+        connection.commit()
+    assert len(bed.rows()) == 1
+
+
+def test_series_end_with_their_cell(bed: Bed) -> None:
+    bed.write(updates(1, [1, 2]))
+    bed.bench.sql("DELETE FROM cells WHERE id = :id", id=bed.cell)
+    assert bed.rows() == []
+
+
+def test_cells_read_alike_share_their_buckets(bed: Bed) -> None:
+    for cell, n in zip(bed.cells, (5000, 300, 2), strict=True):
+        bed.write(updates(1, noise(cell, n, 0.0)), cell=cell)
+    with bed.engine.connect() as connection:
+        found = curves.read_alike(connection, [Wanted(cell, "loss") for cell in bed.cells], 100)
+    assert [curve.level for curve in found] == [2, 2, 2]
+    assert [curve.n_raw for curve in found] == [5000, 300, 2]
+    assert found[1].steps.tolist() == [1, 63, 127, 191, 255, 299, 300]
+    assert found[2].steps.tolist() == [1, 2]
+
+
+def test_since_returns_what_came_after_each_cursor_and_nothing_else(bed: Bed) -> None:
+    first, second, third = bed.cells
+    bed.write(updates(1, [1, 2, 3]), updates(4, [4, 5]), evaluations([0, 4], [9, 8]))
+    bed.write(updates(1, [1, 2]), cell=second)
+    with bed.engine.connect() as connection:
+        found = curves.since(connection, {first: 3, second: 2, third: -1}, ["loss", "val_loss"])
+        assert {key: curve.steps.tolist() for key, curve in found.items()} == {
+            (first, "loss"): [4, 5],
+            (first, "val_loss"): [4],
+        }
+        everything = curves.since(connection, {first: -1}, ["val_loss"])
+        assert everything[first, "val_loss"].steps.tolist() == [0, 4]
+
+
+def test_since_is_bounded_in_points(bed: Bed) -> None:
+    bed.write(updates(1, noise(3, 30_000, 0.0)))
+    with bed.engine.connect() as connection:
+        [curve] = curves.since(connection, {bed.cell: 99}, ["loss"], points=40).values()
+    assert len(curve.steps) <= 40
+    assert (curve.steps[0], curve.steps[-1], curve.n_raw) == (100, 30_000, 29_901)
+
+
+@SHARED
+@given(st.data())
+def test_raw_values_come_back_in_order_whatever_the_cuts(bed: Bed, data: st.DataObject) -> None:
+    bed.clear()
+    values = noise(data.draw(st.integers(0, 10**6)), 600, 0.1)
+    bed.write(*(updates(1 + cut.start, values[cut]) for cut in cuts(data, 600)))
+    low, high = sorted(data.draw(st.tuples(st.integers(0, 610), st.integers(0, 610))))
+    parts = list(raw.stretches(bed.engine, [bed.cell], ["loss"], first=low, last=high))
+    steps = np.concatenate([NO_STEPS, *(part.steps for part in parts)])
+    found = np.concatenate([np.empty(0, np.float32), *(part.values for part in parts)])
+    expected = np.arange(max(low, 1), min(high, 600) + 1)
+    np.testing.assert_array_equal(steps, expected)
+    np.testing.assert_array_equal(found.view(np.uint32), values[expected - 1].view(np.uint32))
+
+
+def test_raw_values_of_many_small_blocks_come_page_by_page(bed: Bed) -> None:
+    blocks = [updates(1 + i, [float(i), -float(i)][:1], metric) for i in range(100) for metric in ("a", "loss")]
+    bed.write(*blocks)
+    bed.write(*blocks[:4], cell=bed.cells[1])
+    found = list(raw.stretches(bed.engine, bed.cells))
+    keys = [(part.cell_id, part.metric, int(part.steps[0])) for part in found]
+    assert keys == sorted(keys)
+    assert len(keys) == 204
+    assert {key[1] for key in keys} == {"a", "loss"}
