@@ -44,7 +44,10 @@ def tag(cls: type[Any]) -> str:
 
 
 def _entry(cls: type[Kind]) -> dict[str, Any]:
-    return {"schema": draft_07(cls.model_json_schema()), "doc": getdoc(cls) or ""}
+    schema = cls.model_json_schema()
+    if "$ref" in schema:  # a kind that holds its own family is put among the definitions: show it on top as well
+        schema = schema["$defs"][cls.__name__] | {"$defs": schema["$defs"]}
+    return {"schema": draft_07(schema), "doc": getdoc(cls) or ""}
 
 
 def datasets() -> list[dict[str, Any]]:
