@@ -55,14 +55,16 @@ def _submit(
     if experiment_id != row["id"]:
         return Submitted(experiment_id, created=False)
     # Nothing is inserted where it is there already: a COMMIT that got no answer is run again.
-    if connection.execute(insert(Experiment).values(row).on_conflict_do_nothing()).rowcount:
+    stored = insert(Experiment).values(row).on_conflict_do_nothing().returning(Experiment.id)
+    if connection.execute(stored).first() is not None:
         insert_cells(connection, experiment_id, cells)
     return Submitted(experiment_id, created=True)
 
 
 def _take_key(connection: Connection, given: dict[str, str]) -> str:
     """Take the key; returns the experiment that has it, after waiting for a transaction that is just taking it."""
-    if connection.execute(insert(IdempotencyKey).values(given).on_conflict_do_nothing()).rowcount:
+    taken = insert(IdempotencyKey).values(given).on_conflict_do_nothing().returning(IdempotencyKey.key)
+    if connection.execute(taken).first() is not None:
         return given["experiment_id"]
     known = text("SELECT body_sha256, experiment_id FROM idempotency_keys WHERE key = :key")
     found = connection.execute(known, given).one()
