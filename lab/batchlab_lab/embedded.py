@@ -64,7 +64,7 @@ class Embedded:
             for server in (self.postgres, self.redis):
                 stack.enter_context(server)
             self._migrate()
-            self.supervisor = stack.enter_context(Supervisor(self._programs()))
+            self.supervisor = stack.enter_context(Supervisor(self._programs(), on_exit=self._tell))
             self._wait_until_ready()
             self._stack = stack.pop_all()
         return self
@@ -99,6 +99,11 @@ class Embedded:
         api = Program("api", serve, shared, self.home.logs / "api.log")
         workers = programs(self.workers, output=self.home.logs)
         return [api, *(Program(w.name, w.argv, {**shared, **w.environ}, w.output) for w in workers)]
+
+    def _tell(self, name: str, status: int) -> None:
+        if status != 0:
+            log = self.home.logs / f"{name}.log"
+            print(f"{name} ended with status {status} and is started again; {log} says why", file=sys.stderr)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
