@@ -6,19 +6,14 @@ the range cuts counts only what lies inside.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
-from batchlab_db import wire
-from batchlab_db.pyramid import BITS, LEVELS, Buckets, Float32s, Steps
-from batchlab_db.stretches import Stretches
+from batchlab_db.picking import FOREVER, Picked, Wanted, pick
+from batchlab_db.pyramid import BITS, Buckets, Float32s, Steps
 
-FOREVER = 2**62
-"""A step that no cell reaches."""
-LEAST_POINTS = 3
-"""The first, a bucket and the last."""
+__all__ = ["FOREVER", "Curve", "Wanted", "read", "read_alike", "read_many", "since"]
 
 
 @dataclass(frozen=True)
@@ -43,26 +38,6 @@ class Curve:
         return self.level == 0
 
 
-class Wanted(NamedTuple):
-    """A metric of a cell, within steps `first .. last`, both inclusive."""
-
-    cell_id: int
-    metric: str
-    first: int = 0
-    last: int = FOREVER
-
-
-class Span(NamedTuple):
-    """What is stored of something wanted: the first and the last step within the range, and how many values."""
-
-    first: int
-    last: int
-    n: int
-
-
-NOTHING = Span(0, -1, 0)
-
-
 def read(
     connection: Connection, cell_id: int, metric: str, first: int = 0, last: int = FOREVER, *, points: int = 1000
 ) -> Curve:
@@ -75,15 +50,20 @@ def read(
 
 def read_many(connection: Connection, wanted: Sequence[Wanted], points: int = 1000) -> list[Curve]:
     """As `read`, for many at once: a curve for each, in order, every one at the level that suits it."""
-    found = spans(connection, wanted)
-    return _fetch(connection, wanted, found, [level_for(span, points) for span in found])
+    return [_curve(one) if one else _nothing() for one in pick(connection, wanted, points)]
 
 
 def read_alike(connection: Connection, wanted: Sequence[Wanted], points: int = 1000) -> list[Curve]:
-    """As `read_many`, all at the level that suits the longest: so that equal buckets can be merged over seeds."""
-    found = spans(connection, wanted)
-    level = max((level_for(span, points) for span in found), default=0)
-    return _fetch(connection, wanted, found, [level] * len(found))
+    """As `read_many`, for series that are to be merged: all at the level that suits the longest, equal buckets at
+    equal steps, and only those first and last values for themselves that no other series goes beyond.
+    """
+    picked = pick(connection, wanted, points, alike=True)
+    found = [one for one in picked if one]
+    if not found or found[0].level == 0:
+        return [_curve(one) if one else _nothing() for one in picked]
+    whole = min(one.stretches.start for one in found), max(one.stretches.end for one in found)
+    drawn = iter(_aligned([_points(one, *whole) for one in found]))
+    return [_thinned(one, next(drawn)) if one else _nothing() for one in picked]
 
 
 def since(
@@ -95,101 +75,40 @@ def since(
     return {(w.cell_id, w.metric): curve for w, curve in zip(wanted, curves, strict=True) if curve.n_raw}
 
 
-def level_for(span: Span, points: int) -> int:
-    """The finest level at which `span` has at most `points` points (at least 3)."""
-    points = max(points, LEAST_POINTS)
-    if span.n <= points:
-        return 0
-    level = 1
-    while min(span.n, (span.last >> BITS * level) - (span.first >> BITS * level) + 1) + 2 > points:
-        level += 1
-    return level
+def _nothing() -> Curve:
+    values = np.empty(0, dtype=np.float32)
+    return Curve(np.empty(0, dtype=np.int64), values, values, values, 0, 0)
 
 
-_WANTED = "unnest(%(i)s::int[], %(cell)s::bigint[], %(metric)s::text[], %(first)s::bigint[], %(last)s::bigint[]"
-_BLOCKS = """
-    JOIN LATERAL (
-        SELECT * FROM series_blocks b
-        WHERE b.cell_id = w.cell AND b.metric = w.metric AND b.first <= w.last AND b.last >= w.first
-            -- The one block that may begin before the range and reach into it, and those that follow.
-            AND b.first >= coalesce((SELECT max(a.first) FROM series_blocks a
-                WHERE a.cell_id = w.cell AND a.metric = w.metric AND a.first <= w.first), w.first)
-    ) b ON true
-"""
-_SPANS = f"""
-    SELECT i, min(b.first + low * b.stride), max(b.first + high * b.stride), sum(high - low + 1)::bigint
-    FROM {_WANTED}) AS w(i, cell, metric, first, last) {_BLOCKS}
-    CROSS JOIN LATERAL (SELECT greatest(0, (w.first - b.first + b.stride - 1) / b.stride) AS low,
-                               least(b.n - 1, (w.last - b.first) / b.stride) AS high) cut
-    WHERE low <= high GROUP BY i
-"""
+def _curve(picked: Picked) -> Curve:
+    if picked.level:
+        return _thinned(picked, _points(picked, picked.stretches.start, picked.stretches.end))
+    steps, values = picked.stretches.values()
+    return Curve(steps, values, values, values, picked.n, 0)
 
 
-def _choice(result: str) -> str:
-    """SQL: of the coarsest stored level that is fine enough, `result` (a format of `{level}` and `{column}`)."""
-    cases = " ".join(
-        f"WHEN l{level} IS NOT NULL AND fine >= {level} THEN " + result.format(level=level, column=f"b.l{level}")
-        for level in range(LEVELS, 0, -1)
-    )
-    return f"CASE {cases} ELSE {result.format(level=0, column='b.data')} END"
+def _thinned(picked: Picked, points: tuple[Buckets, Buckets]) -> Curve:
+    shown = Buckets.joined(points)
+    least, greatest, mean, _ = shown.packed().T
+    return Curve(shown.last, mean, least, greatest, picked.n, picked.level)
 
 
-_STRETCHES = f"""
-    SELECT i, b.first, b.n, b.stride, {_choice("{level}")}, {_choice("{column}")}
-    FROM {_WANTED}, %(level)s::int[]) AS w(i, cell, metric, first, last, level) {_BLOCKS}
-    -- At the ends of the range values are wanted, not buckets.
-    CROSS JOIN LATERAL (SELECT CASE WHEN b.first <= w.first OR b.last >= w.last THEN 0 ELSE w.level END AS fine) f
-    ORDER BY i, b.first
-"""
-
-
-def spans(connection: Connection, wanted: Sequence[Wanted]) -> list[Span]:
-    """How much is stored of each."""
-    found = [NOTHING] * len(wanted)
-    with wire.cursor(connection) as cursor:
-        for i, first, last, n in cursor.execute(_SPANS, _parameters(enumerate(wanted))):
-            found[i] = Span(first, last, n)
-    return found
-
-
-def _parameters(wanted: Iterable[tuple[int, Wanted]]) -> dict[str, list[Any]]:
-    rows = [(i, *one) for i, one in wanted]
-    return {name: [row[k] for row in rows] for k, name in enumerate(("i", "cell", "metric", "first", "last"))}
-
-
-def _fetch(
-    connection: Connection, wanted: Sequence[Wanted], found: Sequence[Span], levels: Sequence[int]
-) -> list[Curve]:
-    asked = [(i, wanted[i]._replace(first=span.first, last=span.last)) for i, span in enumerate(found) if span.n]
-    rows: dict[int, list[Any]] = {i: [] for i, _ in asked}
-    parameters = {**_parameters(asked), "level": [levels[i] for i in rows]}
-    with wire.cursor(connection) as cursor:
-        for i, *row in cursor.execute(_STRETCHES, parameters) if asked else ():
-            rows[i].append(row)
-    return [_curve(rows.get(i, ()), span, level) for i, (span, level) in enumerate(zip(found, levels, strict=True))]
-
-
-def _curve(rows: Sequence[Sequence[Any]], span: Span, level: int) -> Curve:
-    if not rows:
-        nothing = np.empty(0, dtype=np.float32)
-        return Curve(np.empty(0, dtype=np.int64), nothing, nothing, nothing, 0, level)
-    stretches = Stretches.of_rows(rows, span.first, span.last)
-    if level == 0 or span.n <= 2:
-        steps, values = stretches.values()
-        return Curve(steps, values, values, values, span.n, level)
-    return _thinned(stretches, span, level)
-
-
-def _thinned(stretches: Stretches, span: Span, level: int) -> Curve:
-    """Three values or more, as their first, the buckets, and their last."""
-    ends = stretches.ends()
-    parts = Buckets.joined([replace(ends, index=ends.index >> BITS * level), *stretches.between(level)])
+def _points(picked: Picked, first: int, last: int) -> tuple[Buckets, Buckets]:
+    """The values at `first` and `last`, and the buckets with something beside them, each at its last other step."""
+    ends = picked.stretches.ends()
+    ends = replace(ends, index=ends.index >> BITS * picked.level)
+    parts = Buckets.joined([ends, *picked.stretches.between(picked.level)])
+    alone = np.isin(parts.last, (first, last))
+    others = parts.only(~alone).coarser(0)
     buckets = parts.coarser(0)
-    alone = np.zeros(len(buckets.index), dtype=bool)
-    alone[0] |= parts.index[0] != parts.index[1]
-    alone[-1] |= parts.index[-1] != parts.index[-2]
-    # The last step is taken by the last value itself: its bucket stands at the step before.
-    last = np.append(buckets.last[:-1], parts.last[-2])
-    points = Buckets.joined([ends, replace(buckets, last=last).only(~alone)])
-    least, greatest, mean, _ = points.packed().T
-    return Curve(points.last, mean, least, greatest, span.n, level)
+    buckets = buckets.only(np.isin(buckets.index, others.index))
+    return parts.only(alone), replace(buckets, last=others.last)
+
+
+def _aligned(drawn: Sequence[tuple[Buckets, Buckets]]) -> list[tuple[Buckets, Buckets]]:
+    """The same with equal buckets at equal steps: the last that any of the series has in it."""
+    index = np.concatenate([buckets.index for _, buckets in drawn])
+    known, inverse = np.unique(index, return_inverse=True)
+    last = np.zeros(len(known), dtype=np.int64)
+    np.maximum.at(last, inverse, np.concatenate([buckets.last for _, buckets in drawn]))
+    return [(ends, replace(buckets, last=last[np.searchsorted(known, buckets.index)])) for ends, buckets in drawn]

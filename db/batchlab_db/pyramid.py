@@ -57,8 +57,8 @@ class Buckets:
     def coarser(self, levels: int = 1) -> "Buckets":
         """The same so many levels up; with 0, neighbours with equal index become one."""
         index = self.index >> (BITS * levels)
-        starts = np.flatnonzero(np.diff(index, prepend=index[0] - 1))
-        ends = np.append(starts[1:], len(index)) - 1
+        starts = np.flatnonzero(np.diff(index, prepend=-1))
+        ends = np.append(starts, len(index))[1:] - 1
         return Buckets(
             index[starts],
             self.last[ends],

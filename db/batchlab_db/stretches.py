@@ -72,9 +72,10 @@ class Stretches:
         return replace(self, first=self.first + low * self.stride, n=np.maximum(0, high - low + 1))
 
     def ends(self) -> Buckets:
-        """The values at `start` and `end`, where a value is stored at both."""
-        values = [self._value(0, self.start), self._value(-1, self.end)]
-        return Buckets.of_values(np.array([self.start, self.end]), np.concatenate(values))
+        """The values at `start` and `end`, which are stored (one where they are the same)."""
+        places = ((0, self.start), (-1, self.end))[: 1 + (self.end > self.start)]
+        values = np.concatenate([self._value(row, step) for row, step in places])
+        return Buckets.of_values(np.array([step for _, step in places], dtype=np.int64), values)
 
     def _value(self, row: int, step: int) -> Float32s:
         array = self.arrays[row]

@@ -278,14 +278,25 @@ def test_series_end_with_their_cell(bed: Bed) -> None:
 
 
 def test_cells_read_alike_share_their_buckets(bed: Bed) -> None:
-    for cell, n in zip(bed.cells, (5000, 300, 2), strict=True):
-        bed.write(updates(1, noise(cell, n, 0.0)), cell=cell)
+    values = {cell: noise(cell, n, 0.0) for cell, n in zip(bed.cells, (5000, 300, 1), strict=True)}
+    for cell, measured in values.items():
+        bed.write(updates(1, measured), cell=cell)
     with bed.engine.connect() as connection:
-        found = curves.read_alike(connection, [Wanted(cell, "loss") for cell in bed.cells], 100)
-    assert [curve.level for curve in found] == [2, 2, 2]
-    assert [curve.n_raw for curve in found] == [5000, 300, 2]
-    assert found[1].steps.tolist() == [1, 63, 127, 191, 255, 299, 300]
-    assert found[2].steps.tolist() == [1, 2]
+        found = curves.read_alike(connection, [Wanted(cell, "loss") for cell in (*bed.cells, -1)], 100)
+    assert [curve.level for curve in found[:3]] == [2, 2, 2]
+    assert [curve.n_raw for curve in found] == [5000, 300, 1, 0]
+    assert found[0].steps[[0, 1, -2, -1]].tolist() == [1, 63, 4999, 5000]
+    assert found[1].steps.tolist() == [1, 63, 127, 191, 255, 319]  # the bucket of 256 to 319, though 300 is its last
+    assert found[1].max[-1] == values[bed.cells[1]][255:].max()
+    assert found[2].steps.tolist() == [1]
+
+
+def test_short_cells_are_read_alike_step_by_step(bed: Bed) -> None:
+    bed.write(updates(1, [1, 2, 3]))
+    bed.write(updates(1, [4, 5]), cell=bed.cells[1])
+    with bed.engine.connect() as connection:
+        found = curves.read_alike(connection, [Wanted(cell, "loss") for cell in bed.cells])
+    assert [curve.mean.tolist() for curve in found] == [[1, 2, 3], [4, 5], []]
 
 
 def test_since_returns_what_came_after_each_cursor_and_nothing_else(bed: Bed) -> None:
