@@ -10,7 +10,7 @@ render         chart -> (bytes, media type) as svg, png, pdf, html or json
 from batchlab_api.plots.catalogue import PLOTS, available
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.plot import Plot
-from batchlab_api.plots.render import FORMATS, MEDIA_TYPES, Format, PlotTooLarge, render, use_fonts
+from batchlab_api.plots.render import FORMATS, MEDIA_TYPES, Format, PlotTooLarge, render
 from batchlab_api.plots.source import Source
 
 __all__ = [
@@ -24,5 +24,4 @@ __all__ = [
     "Source",
     "available",
     "render",
-    "use_fonts",
 ]

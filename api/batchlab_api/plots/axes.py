@@ -13,6 +13,7 @@ ABOVE_ZERO = 0.25
 """A linear axis starts at zero where the lowest value is below this share of the highest."""
 
 MOST_TICKS = 7
+ROUNDING = 1e-9
 DECADES = (1, 2, 5, 10, 20, 50, 100)
 """Steps of the exponent between the ticks of a log axis over many decades."""
 
@@ -66,9 +67,9 @@ def log_domain(values: Iterable[float]) -> Domain:
 
 
 def linear_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten between low and high, the most that MOST_TICKS allows."""
+    """Multiples of 1, 2 or 5 times a power of ten from low to high, in at most MOST_TICKS steps."""
     step = _step((low, high))
-    return [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [step * i for i in range(math.ceil(low / step - ROUNDING), math.floor(high / step + ROUNDING) + 1)]
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -95,7 +96,7 @@ def _step(domain: Domain) -> float:
 
 
 def _decimals(domain: Domain) -> int:
-    return max(0, -math.floor(math.log10(_step(domain)) + 1e-9))
+    return max(0, -math.floor(math.log10(_step(domain)) + ROUNDING))
 
 
 def _format(domain: Domain, *, log: bool) -> str:

@@ -15,6 +15,8 @@ WIDE = 20.0
 """Positive values that span more than this factor are drawn on a log axis."""
 FEW = 3
 """Below this many seeds the seeds themselves are drawn instead of an interval."""
+FEW_LINES = 4
+"""Up to so many lines are described one by one."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,11 @@ def measure(
     points = [p for quantity in quantities for p in _points(quantity, groups, results, lines)]
     log = log or _is_wide(points)
     shown = [p for p in points if not log or p.mean > 0]
-    return ByBatch(
-        title=title,
-        lines=(
-            words.setting(source),
-            *filter(None, [words.seeds(p.n for p in shown), _dropped(len(points) - len(shown)), refused]),
-            *words.missing(source.cells),
-        ),
-        unit=unit,
-        quantities=tuple(q.label for q in quantities if any(p.quantity == q.label for p in shown)),
-        arms=lines,
-        log=log,
-        batch_sizes=tuple(sorted({p.batch_size for p in shown})),
-        points=tuple(shown),
-    )
+    notes = [words.seeds(p.n for p in shown), words.dropped(len(points) - len(shown), "value"), refused]
+    subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
+    labels = tuple(q.label for q in quantities if any(p.quantity == q.label for p in shown))
+    sizes = tuple(sorted({p.batch_size for p in shown}))
+    return ByBatch(title, subtitle, unit, labels, lines, log, sizes, tuple(shown))
 
 
 def table(numbers: ByBatch) -> list[dict[str, Any]]:
@@ -109,17 +102,21 @@ def table(numbers: ByBatch) -> list[dict[str, Any]]:
 def sentence(numbers: ByBatch) -> str:
     """What the plot shows, in one sentence."""
     if not numbers.points:
-        return f"{numbers.title}: nothing to show yet."
+        return f"{numbers.title}: nothing to show."
     lines = _lines(numbers.points)
-    sizes = f"batch {numbers.batch_sizes[0]} to {numbers.batch_sizes[-1]}"
-    parts = [_course(line) for line in lines] if len(lines) <= 4 else [_range(numbers.points, len(lines))]
-    return f"{numbers.title} over {sizes} (unit: {numbers.unit}): {'; '.join(parts)}."
+    sizes = f"{numbers.batch_sizes[0]} to {numbers.batch_sizes[-1]}"
+    parts = [_course(line, name) for name, line in lines.items()] if len(lines) <= FEW_LINES else [_range(numbers)]
+    return f"{numbers.title}, {sizes} ({numbers.unit}): {'; '.join(parts)}."
 
 
 def _unshared(cells: Sequence[Row]) -> tuple[list[Row], str]:
     alone = [cell for cell in cells if not cell["shared_with"]]
     count = len(cells) - len(alone)
-    return alone, f"{words.several(count, 'cell')} left out: their steps were shared with other cells" if count else ""
+    whose = "its" if count == 1 else "their"
+    return (
+        alone,
+        f"{words.several(count, 'cell')} left out: {whose} steps were shared with other cells" if count else "",
+    )
 
 
 def _results(cells: Iterable[Row]) -> dict[Key, list[Row]]:
@@ -142,11 +139,12 @@ def _points(quantity: Quantity, groups: Iterable[Row], results: Mapping[Key, lis
 
 
 def _point(quantity: Quantity, group: Row, results: Iterable[Row], lines: Arms) -> Point:
-    estimate, n = group[quantity.metric], group["n"]
-    colour, panel = lines.place(group["by"])
-    low, high = (estimate["ci95"] or (None, None)) if n >= FEW else (None, None)
-    values = tuple(r[quantity.metric] for r in results if r.get(quantity.metric) is not None) if 1 < n < FEW else ()
-    return Point(quantity.label, colour, panel, group["by"]["batch_size"], n, estimate["mean"], low, high, values)
+    estimate = group[quantity.metric]
+    values = tuple(r[quantity.metric] for r in results if r.get(quantity.metric) is not None)
+    low, high = (estimate["ci95"] or (None, None)) if len(values) >= FEW else (None, None)
+    seeds = values if 1 < len(values) < FEW else ()
+    size, places = group["by"]["batch_size"], lines.place(group["by"])
+    return Point(quantity.label, *places, size, len(values), estimate["mean"], low, high, seeds)
 
 
 def _is_wide(points: Sequence[Point]) -> bool:
@@ -154,31 +152,26 @@ def _is_wide(points: Sequence[Point]) -> bool:
     return bool(means) and min(means) > 0 and max(means) > WIDE * min(means)
 
 
-def _dropped(count: int) -> str:
-    return f"{words.several(count, 'value')} at or below zero not shown on the log axis" if count else ""
-
-
-def _lines(points: Iterable[Point]) -> list[list[Point]]:
-    found: dict[tuple[str, str, str], list[Point]] = {}
+def _lines(points: Iterable[Point]) -> dict[str, list[Point]]:
+    """Points by line; lines by what tells them apart."""
+    found: dict[str, list[Point]] = defaultdict(list)
     for p in points:
-        found.setdefault((p.quantity, p.panel, p.colour), []).append(p)
-    return list(found.values())
+        found[words.joined(p.quantity, p.panel, p.colour)].append(p)
+    return found
 
 
-def _course(line: Sequence[Point]) -> str:
+def _course(line: Sequence[Point], name: str) -> str:
     """Where a line starts and ends, and its extremes between."""
     first, last = line[0], line[-1]
     extremes = {"highest": max(line, key=lambda p: p.mean), "lowest": min(line, key=lambda p: p.mean)}
-    inner = [f", {word} {_at(p)}" for word, p in extremes.items() if p not in (first, last)]
-    name = words.joined(first.quantity, first.panel, first.colour)
-    end = f", {_at(last)}" if last is not first else ""
-    return f"{name} {_at(first)}{''.join(inner)}{end}"
+    inner = [f"{word} {_at(p)}" for word, p in extremes.items() if p not in (first, last)]
+    return f"{name} {', '.join([_at(first), *inner, *([_at(last)] if last is not first else [])])}"
 
 
-def _range(points: Sequence[Point], count: int) -> str:
-    low, high = min(points, key=lambda p: p.mean), max(points, key=lambda p: p.mean)
-    return f"{count} lines from {_at(low)} to {_at(high)}"
+def _range(numbers: ByBatch) -> str:
+    low, high = (pick(numbers.points, key=lambda p: p.mean) for pick in (min, max))
+    return f"{len(_lines(numbers.points))} lines between {_at(low)} and {_at(high)}"
 
 
 def _at(p: Point) -> str:
-    return f"{words.number(p.mean, 3)} at {p.batch_size}"
+    return f"{words.number(p.mean, 3)} at batch {p.batch_size}"

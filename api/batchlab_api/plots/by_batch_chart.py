@@ -35,8 +35,9 @@ class Layout:
 
 def draw(numbers: ByBatch, y_title: str, options: Options) -> alt.TopLevelMixin:
     """The chart; the unit is added to `y_title`."""
+    said = sentence(numbers)
     if not numbers.points:
-        return frame.empty(numbers.title, numbers.lines, sentence(numbers), options)
+        return frame.empty(numbers.title, numbers.lines, said, options)
     numbers, unit = _scaled(numbers)
     domain = _domain(numbers)
     layout = _layout(numbers, domain, options)
@@ -45,7 +46,7 @@ def draw(numbers: ByBatch, y_title: str, options: Options) -> alt.TopLevelMixin:
     data = frame.rows([datum for p in numbers.points for datum in _data(p, layout, domain)])
     panel = alt.layer(*layers, data=data, width=layout.width, height=layout.height)
     chart = frame.panels(panel, frame.Grid(layout.rows, layout.columns, "Batch size (rows)", title))
-    return frame.finish(chart, numbers.title, numbers.lines, sentence(numbers), options)
+    return frame.finish(chart, numbers.title, numbers.lines, said, options)
 
 
 def _scaled(numbers: ByBatch) -> tuple[ByBatch, str]:
@@ -133,5 +134,5 @@ def _labels(numbers: ByBatch, layout: Layout, domain: axes.Domain, options: Opti
         {"x": p.batch_size, "text": name, "mean": axes.from_pixel(y, domain, layout.height, log=numbers.log)}
         for (name, p), y in zip(last.items(), placed, strict=True)
     ]
-    text = alt.Chart(frame.rows(data)).mark_text(align="left", dx=9, fontSize=10, color=theme.INK[options.theme])
+    text = alt.Chart(frame.rows(data)).mark_text(align="left", dx=9, fontSize=11, color=theme.INK[options.theme])
     return [text.encode(x=alt.X("x:Q", title=None), y=alt.Y("mean:Q", title=None), text="text:N")]

@@ -82,7 +82,7 @@ def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Cur
         _band(drawn, band, floor),
         _omitted(sizes, some_sizes, "batch size"),
         _omitted(lines.labels, some_lines, "line"),
-        _dropped(sum(int(np.count_nonzero(c.mean <= 0)) for c in shown)),
+        words.dropped(sum(int(np.count_nonzero(c.mean <= 0)) for c in shown), "point"),
     ]
     subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
     return Curves(title, subtitle, unit, band, some_sizes, floor, some_lines, drawn)
@@ -110,7 +110,7 @@ def sentence(numbers: Curves) -> str:
     """What the plot shows, in one sentence."""
     found = table(numbers)
     if not found:
-        return f"{numbers.title}: nothing to show yet."
+        return f"{numbers.title}: nothing to show."
     ends = [found[0]] if len(found) == 1 else [found[0], found[-1]]
     parts = [
         f"{_name(row)} goes from {words.number(row['first'], 3)} to {words.number(row['last'], 3)}" for row in ends
@@ -176,10 +176,6 @@ def _band(drawn: Sequence[Curve], band: Band, floor: float) -> str:
 def _omitted(all_of: Sequence[Any], shown: Sequence[Any], noun: str) -> str:
     total = words.several(len(all_of), noun)
     return f"{len(shown)} of {total} shown" if len(shown) < len(all_of) else ""
-
-
-def _dropped(count: int) -> str:
-    return f"{words.several(count, 'point')} at or below zero not shown on the log axis" if count else ""
 
 
 def _name(row: Row) -> str:

@@ -72,7 +72,7 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
         .encode(y="diverged:Q"),
         alt.Chart()
         .transform_filter("isValid(datum.name)")
-        .mark_text(align="left", baseline="bottom", fontSize=10, color=faint)
+        .mark_text(align="left", baseline="bottom", fontSize=11, color=faint)
         .encode(x=alt.value(0), y=alt.value(-4), text="name:N"),
     ]
 

@@ -11,7 +11,7 @@ import altair as alt
 from batchlab_api.plots import theme, words
 from batchlab_api.plots.options import Options
 
-SMALL = 6.1
+SMALL = 5.7
 """Mean width of a character of the small type, in pixels."""
 SPACING = 14
 MARGIN = 46

@@ -7,15 +7,13 @@ is done.
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import altair as alt
-import vl_convert
 
-from batchlab_api.draw import VEGA_LITE, Picture, draw
+from batchlab_api.dashboard import vega_bundle
+from batchlab_api.draw import Picture, draw
 from batchlab_api.plots import theme
 from batchlab_api.plots.options import Options
 
@@ -30,7 +28,6 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 Drawer = Callable[[dict[str, Any], Picture, float], bytes]
 """(chart, format, scale) -> picture: `draw`, or `draw_apart` where nothing else may wait for it."""
-CLIP = re.compile(r'(?<=<clipPath id="clip)\d+(?=")|(?<=clip-path="url\(#clip)\d+(?=\)")')
 MAX_VALUES = 200_000
 """Numbers and texts in a chart's data; a larger one would hold the interpreter for seconds."""
 CJK = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
@@ -74,23 +71,12 @@ def render(chart: alt.TopLevelMixin, format: Format, options: Options, drawer: D
     return _encode(spec, format, options, drawer), MEDIA_TYPES[format]
 
 
-def use_fonts(folder: Path) -> None:
-    """Let pictures use the fonts of this folder too, beside those of the system and the renderer's own."""
-    vl_convert.register_font_directory(str(folder.resolve()))
-
-
 def _encode(spec: dict[str, Any], format: Format, options: Options, drawer: Drawer) -> bytes:
     if format == "html":
         return _page(spec).encode()
     if format == "json":
         return json.dumps(spec, allow_nan=False, ensure_ascii=False).encode()
     return drawer(spec, format, options.scale)
-
-
-def _numbered(svg: str) -> str:
-    """The picture with its clip paths numbered from 1: the renderer counts on from one picture to the next."""
-    numbers = {found: str(n) for n, found in enumerate(dict.fromkeys(CLIP.findall(svg)), 1)}
-    return CLIP.sub(lambda match: numbers[match[0]], svg)
 
 
 def _page(spec: dict[str, Any]) -> str:
@@ -100,15 +86,9 @@ def _page(spec: dict[str, Any]) -> str:
         title=escape(" ".join(title) if isinstance(title, list) else title),
         description=escape(spec["description"]),
         background=spec["config"]["background"],
-        bundle=_bundle(),
+        bundle=vega_bundle().plain.decode(),
         spec=json.dumps(spec, allow_nan=False).replace("<", "\\u003c"),
     )
-
-
-@cache
-def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

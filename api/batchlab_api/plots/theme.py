@@ -26,8 +26,9 @@ NAMES: dict[Theme, tuple[str, ...]] = {
 }
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (7, 3), (2, 2), (8, 3, 2, 3), (4, 2), (12, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
-FONT = "DejaVu Sans, Verdana, sans-serif"
-FONT_CJK = "Noto Sans CJK SC, DejaVu Sans, sans-serif"
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+"""The renderer brings Liberation Sans with it, so a picture is the same on every machine; Arial has its widths."""
+FONT_CJK = "Noto Sans CJK SC, Liberation Sans, sans-serif"
 """For charts with Chinese, Japanese or Korean: one family for a whole text, since a fallback may well have serifs."""
 
 
@@ -63,19 +64,19 @@ def config(theme: Theme) -> dict[str, Any]:
         "view": {"stroke": None},
         "axis": {
             "domainColor": faint, "tickColor": faint, "gridColor": GRID[theme], "labelColor": ink, "titleColor": ink,
-            "labelFontSize": 10, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
+            "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 6,
         },
         "legend": {
-            "labelColor": ink, "titleColor": ink, "labelFontSize": 10, "titleFontSize": 10,
+            "labelColor": ink, "titleColor": ink, "labelFontSize": 11, "titleFontSize": 11,
             "titleFontWeight": "normal", "symbolStrokeWidth": 1, "symbolSize": 60, "labelLimit": 240,
         },
         "header": {
-            "labelColor": ink, "titleColor": ink, "labelFontSize": 10, "titleFontSize": 11, "labelPadding": 4,
+            "labelColor": ink, "titleColor": ink, "labelFontSize": 11, "titleFontSize": 12, "labelPadding": 4,
             "labelFontWeight": "normal", "titleFontWeight": "normal", "labelLimit": 320,
         },
         "title": {
-            "anchor": "start", "frame": "group", "color": ink, "subtitleColor": faint, "fontSize": 13,
-            "fontWeight": "bold", "subtitleFontSize": 10, "subtitlePadding": 4, "subtitleLineHeight": 13, "offset": 10,
+            "anchor": "start", "frame": "group", "color": ink, "subtitleColor": faint, "fontSize": 14,
+            "fontWeight": "bold", "subtitleFontSize": 11, "subtitlePadding": 4, "subtitleLineHeight": 14, "offset": 10,
         },
     }  # fmt: skip
 

@@ -50,6 +50,11 @@ def missing(cells: Sequence[Row]) -> list[str]:
     return [note for note in found if note]
 
 
+def dropped(count: int, noun: str) -> str:
+    """What a log axis could not show; "" where there is none."""
+    return f"{several(count, noun)} at or below zero not shown on the log axis" if count else ""
+
+
 def seeds(counts: Iterable[int], interval: str = "95 % t interval") -> str:
     """How many seeds the means are over, and what is drawn about them."""
     found = sorted({n for n in counts if n})
@@ -81,13 +86,15 @@ def width(text: str) -> int:
 
 
 def _words(line: str, columns: int) -> list[str]:
-    """The words of a line, those that are longer than a line cut."""
-    step = max(columns // 2, 1)
-    return [
-        piece
-        for word in line.split()
-        for piece in ([word] if width(word) <= columns else [word[i : i + step] for i in range(0, len(word), step)])
-    ]
+    """The words of a line, those that are longer than a line cut into lines."""
+    pieces: list[str] = []
+    for word in line.split():
+        pieces.append("")
+        for character in word:
+            if width(pieces[-1] + character) > columns:
+                pieces.append("")
+            pieces[-1] += character
+    return pieces
 
 
 def _kinds(spec: Row, part: str) -> list[str]:

@@ -1,0 +1,131 @@
+"""Numbers over the batch size."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from batchlab.statistics import summary
+from batchlab_api.plots import PLOTS
+from batchlab_api.plots.by_batch import ByBatch, Quantity, measure
+
+Make = Callable[..., Any]
+LOSS = (Quantity("best_val_loss", "best"),)
+
+
+def numbers(name: str, source: Any) -> ByBatch:
+    found: ByBatch = PLOTS[name].numbers(source)
+    return found
+
+
+def test_a_point_is_the_mean_over_seeds_with_its_t_interval(source: Make, cell: Make) -> None:
+    values = [0.1, 0.2, 0.6]
+    cells = [cell(4, s, result={"best_val_loss": v}) for s, v in enumerate(values)]
+    (point,) = measure(source(cells), "t", LOSS, "nats").points
+    expected = summary(values)
+    assert (point.n, point.mean) == (3, expected.mean)
+    assert (point.low, point.high) == expected.ci95
+    assert point.seeds == ()
+
+
+def test_two_seeds_are_drawn_themselves_instead_of_an_interval(source: Make, cell: Make) -> None:
+    cells = [cell(4, s, result={"best_val_loss": v}) for s, v in enumerate((0.1, 0.3))]
+    found = measure(source(cells), "t", LOSS, "nats")
+    assert found.points[0].seeds == (0.1, 0.3)
+    assert found.points[0].low is None
+    assert any(line.startswith("2 seeds: mean, and each seed") for line in found.lines)
+
+
+def test_norms_of_weights_and_biases_are_two_lines(source: Make) -> None:
+    found = numbers("grad-norm-vs-batch", source())
+    assert found.quantities == ("weights, dW", "biases, dB")
+    assert found.batch_sizes == (1, 4, 16)
+    means = {(p.quantity, p.batch_size): p.mean for p in found.points}
+    assert means["biases, dB", 4] == pytest.approx(2 * means["weights, dW", 4])
+    assert means["weights, dW", 1] == pytest.approx(4 * means["weights, dW", 16])
+
+
+def test_diverged_cells_count_in_no_mean_and_are_named(source: Make, cell: Make) -> None:
+    cells = [cell(4, 0), cell(4, 1, status="diverged"), cell(1, 0, status="diverged")]
+    found = numbers("best-val-loss-vs-batch", source(cells))
+    assert [(p.batch_size, p.n) for p in found.points] == [(4, 1)]
+    assert "2 of 3 cells diverged: batch 4, lr 0.5 (seed 1); batch 1, lr 0.5 (seed 0)" in found.lines
+
+
+def test_a_result_that_is_not_a_number_counts_in_no_mean(source: Make, cell: Make) -> None:
+    cells = [cell(4, s, result={"best_val_loss": v}) for s, v in enumerate((0.1, None, 0.3, 0.5))]
+    (point,) = measure(source(cells), "t", LOSS, "nats").points
+    assert point.n == 3
+    assert point.mean == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("name", ["seconds-per-update", "seconds-per-epoch"])
+def test_time_plots_refuse_cells_that_shared_their_steps_and_say_so(name: str, source: Make, cell: Make) -> None:
+    cells = [cell(4), cell(16), cell(16, 1, shared_with=3)]
+    found = numbers(name, source(cells))
+    assert [(p.batch_size, p.n) for p in found.points] == [(4, 1), (16, 1)]
+    assert "1 cell left out: its steps were shared with other cells" in found.lines
+
+
+def test_other_plots_keep_cells_that_shared_their_steps(source: Make, cell: Make) -> None:
+    found = numbers("best-val-loss-vs-batch", source([cell(4, shared_with=3)]))
+    assert [p.batch_size for p in found.points] == [4]
+
+
+def test_a_wide_range_takes_a_log_axis_and_a_narrow_one_does_not(source: Make, cell: Make) -> None:
+    for top, log in ((19.0, False), (21.0, True)):
+        cells = [cell(b, result={"best_val_loss": v}) for b, v in ((1, 1.0), (2, top))]
+        assert measure(source(cells), "t", LOSS, "nats").log is log
+
+
+def test_values_that_a_log_axis_cannot_show_are_dropped_and_counted(source: Make, cell: Make) -> None:
+    cells = [cell(b, result={"best_val_loss": v}) for b, v in ((1, 1.0), (2, 0.0), (3, -1.0))]
+    found = measure(source(cells), "t", LOSS, "nats", log=True)
+    assert [p.batch_size for p in found.points] == [1]
+    assert "2 values at or below zero not shown on the log axis" in found.lines
+
+
+def test_a_linear_axis_drops_nothing(source: Make, cell: Make) -> None:
+    cells = [cell(b, result={"best_val_loss": v}) for b, v in ((1, 100.0), (2, 0.0))]
+    assert len(measure(source(cells), "t", LOSS, "nats").points) == 2
+
+
+def test_learning_rates_are_lines(source: Make, cell: Make) -> None:
+    cells = [cell(b, lr=lr) for b in (1, 4) for lr in (0.1, 0.5)]
+    found = numbers("grad-norm-vs-batch", source(cells))
+    assert found.arms.colours == ("lr 0.1", "lr 0.5")
+    assert {(p.colour, p.batch_size) for p in found.points} == {
+        (f"lr {lr}", b) for lr in ("0.1", "0.5") for b in (1, 4)
+    }
+
+
+def test_the_summary_is_one_sentence_with_ends_and_extremes(source: Make, cell: Make) -> None:
+    cells = [cell(b, result={"best_val_loss": v}) for b, v in ((1, 0.2), (4, 0.5), (16, 0.3))]
+    plot = PLOTS["best-val-loss-vs-batch"]
+    assert plot.summary(plot.numbers(source(cells))) == (
+        "Best validation loss by batch size, 1 to 16 (nats): "
+        "best validation loss 0.2 at batch 1, highest 0.5 at batch 4, 0.3 at batch 16."
+    )
+
+
+def test_many_lines_are_summed_up_by_their_range(source: Make, cell: Make) -> None:
+    plot = PLOTS["grad-norm-vs-batch"]
+    cells = [cell(b, 1, lr=lr) for b in (1, 4) for lr in (0.1, 0.5, 1.0)]
+    assert "6 lines between 0.05 at batch 4 and 2 at batch 1" in plot.summary(plot.numbers(source(cells)))
+
+
+def test_the_rows_hold_the_data_of_the_plot(source: Make) -> None:
+    plot = PLOTS["accuracy-vs-batch"]
+    rows = plot.rows(plot.numbers(source()))
+    assert len(rows) == 6
+    assert rows[0] == {
+        "quantity": "training", "line": "", "batch_size": 1, "n": 3, "mean": pytest.approx(0.9),
+        "ci95_low": pytest.approx(0.9), "ci95_high": pytest.approx(0.9),
+    }  # fmt: skip
+
+
+def test_nothing_finished_is_nothing_to_show(source: Make, cell: Make) -> None:
+    plot = PLOTS["best-val-loss-vs-batch"]
+    found = plot.numbers(source([cell(status="running")]))
+    assert found.points == ()
+    assert plot.summary(found) == "Best validation loss by batch size: nothing to show."
+    assert plot.rows(found) == []
