@@ -92,7 +92,7 @@ def pick(connection: Connection, wanted: Sequence[Wanted], points: int, *, alike
     asked |= {"i": list(range(len(wanted))), "points": max(points, LEAST_POINTS), "alike": alike}
     rows: dict[int, list[Any]] = defaultdict(list)
     with wire.cursor(connection) as cursor:
-        for i, *row in cursor.execute(_PICK, asked):
+        for i, *row in cursor.execute(_PICK, asked).fetchall():
             rows[i].append(row)
     return [_picked(rows[i]) if i in rows else None for i in range(len(wanted))]
 
