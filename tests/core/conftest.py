@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines import choose
@@ -49,7 +48,9 @@ class Trained:
 
     def curve(self, metric: str) -> Any:
         """All values of a metric in one array."""
-        return np.concatenate([{**b.updates, **b.evaluations}.get(metric, np.zeros(0, np.float32)) for b in self.blocks])
+        return np.concatenate(
+            [{**b.updates, **b.evaluations}.get(metric, np.zeros(0, np.float32)) for b in self.blocks]
+        )
 
     def metrics(self) -> list[str]:
         return sorted({name for block in self.blocks for name in (*block.updates, *block.evaluations)})

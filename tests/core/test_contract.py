@@ -8,11 +8,10 @@ from typing import Any, cast
 import jsonschema
 import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
-
 from batchlab.catalog import FAMILIES, catalog, tag
 from batchlab.kinds import members
 from batchlab.schedules import Clock
+from pydantic import TypeAdapter, ValidationError
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "fixed": {"base": 0.1},

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from batchlab.cell import Cell
 from batchlab.expand import add_seeds, count, expand
 from batchlab.spec import parse_spec
@@ -166,9 +165,7 @@ def test_added_seeds_go_on_after_the_last_cell(seeds: Any, new: list[int], docum
     assert [(c.ordinal, c.batch_size, c.seed) for c in cells] == list(
         zip(range(4, 10), [10] * 3 + [20] * 3, new * 2, strict=True)
     )
-    assert {(c.batch_size, c.seed) for c in expand(more)} == {
-        (c.batch_size, c.seed) for c in (*expand(spec), *cells)
-    }
+    assert {(c.batch_size, c.seed) for c in expand(more)} == {(c.batch_size, c.seed) for c in (*expand(spec), *cells)}
     again, later = add_seeds(parse_spec(more.model_dump(mode="json")), 1)
     assert [c.ordinal for c in later] == [10, 11]
     assert count(again) == 12

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-
 from batchlab import idx
 from batchlab.datasets import Info, Mnist
 from batchlab.errors import DataError

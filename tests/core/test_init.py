@@ -5,7 +5,6 @@ from typing import Any, get_args
 
 import pytest
 import torch
-
 from batchlab.init import Init, network
 from batchlab.models import Cnn, Mlp, Softmax
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
-
 from batchlab.lr_rules import LrRule
+from pydantic import TypeAdapter
 
 
 def rates(rule: dict[str, Any], entry: int | str = 64, rows: int = 64) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from batchlab.errors import TooLargeError
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
@@ -40,7 +39,7 @@ def test_an_experiment_over_a_limit_is_refused_with_the_numbers(
 
 def test_a_product_that_could_never_be_built_is_refused_all_the_same(document: Document) -> None:
     spec = parse_spec(document(seeds=10**12, budget={"epochs": 10**12}))
-    with pytest.raises(TooLargeError, match="1000000000000 cells .* 8000000000000000000000000 updates"):
+    with pytest.raises(TooLargeError, match=r"1000000000000 cells .* 8000000000000000000000000 updates"):
         plan(spec, ROOMY)
 
 

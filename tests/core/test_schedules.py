@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
-
 from batchlab.schedules import Clock, Schedule
+from pydantic import TypeAdapter
 
 CLOCK = Clock(steps=1000, steps_per_epoch=10)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from batchlab.errors import SpecError
 from batchlab.spec import parse_spec
 
@@ -66,7 +65,11 @@ FAULTS: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ),
     ({"probes": [{"kind": "grad_norm"}] * 2}, ("probes",), "each probe once"),
     ({"probes": [{"kind": "grad_norm"}, {"kind": "loudness"}]}, ("probes", 1, "kind"), "use one of grad_norm"),
-    ({"loss": "cross_entropy", "dataset": {"kind": "diabetes"}, "model": {"kind": "linear"}}, ("loss",), "needs classes"),
+    (
+        {"loss": "cross_entropy", "dataset": {"kind": "diabetes"}, "model": {"kind": "linear"}},
+        ("loss",),
+        "needs classes",
+    ),
     ({"target": {"metric": "val_loss"}}, ("target",), "one of at_least and at_most"),
     (
         {

@@ -1,7 +1,6 @@
 """Counter-based randomness: the same draw for ever, whatever was drawn before."""
 
 import numpy as np
-
 from batchlab import streams
 
 

@@ -1,0 +1,49 @@
+"""Studies are complete specs that train."""
+
+from typing import Any, get_args
+
+import pytest
+from batchlab.expand import count
+from batchlab.plan import WorkLimits, plan
+from batchlab.spec import parse_spec
+from batchlab.studies import STUDIES, Size
+
+PLOTS = {
+    "grad-norm-vs-batch", "best-val-loss-vs-batch", "loss-curves", "grad-norm-curves", "accuracy-vs-batch",
+    "seconds-per-update", "seconds-per-epoch",
+}  # fmt: skip
+everyone = pytest.mark.parametrize("name", STUDIES)
+
+
+@everyone
+@pytest.mark.parametrize("size", get_args(Size))
+def test_a_study_is_a_complete_spec_in_every_size(name: str, size: Size) -> None:
+    spec = parse_spec(STUDIES[name].spec(size))
+    assert spec.study == name
+    assert plan(spec, WorkLimits(10_000, 10**9)).warnings == () or size == "smoke"
+
+
+@everyone
+def test_a_study_says_what_it_asks_draws_and_claims(name: str) -> None:
+    study = STUDIES[name]
+    assert study.name == name
+    assert all([study.title, study.source, study.question.endswith("?"), study.doc])
+    assert set(study.plots) <= PLOTS
+    assert len({claim.id for claim in study.claims}) == len(study.claims) > 0
+
+
+def test_the_demo_is_the_textbooks_figure_with_one_seed() -> None:
+    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("small"))
+    found = plan(spec, WorkLimits(10_000, 10**9))
+    assert (len(found.cells), found.updates) == (16, 926_500)
+
+
+def test_overrides_are_merged_over_a_study() -> None:
+    changes: dict[str, Any] = {"seeds": 2, "lr": {"base": 0.1}, "tags": None, "budget": {"epochs": None, "steps": 9}}
+    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("smoke", changes))
+    assert (count(spec), spec.lr.base, spec.tags, spec.budget.steps) == (32, 0.1, (), 9)
+
+
+def test_two_builds_of_a_study_share_nothing() -> None:
+    STUDIES["grad-norm-vs-batch"].spec()["batch_sizes"].clear()
+    assert len(STUDIES["grad-norm-vs-batch"].spec()["batch_sizes"]) == 16
