@@ -17,7 +17,7 @@ from starlette.types import Scope
 FOLDER = Path(__file__).with_name("static")
 REVALIDATE = {"Cache-Control": "no-cache"}
 """A browser asks each time whether a file has changed, so that an upgrade never mixes old modules with new ones."""
-EXPORTS = "window.vega = vega; window.vegaEmbed = vegaEmbed;"
+EXPORTS = "window.vegaEmbed = vegaEmbed;"
 
 router = APIRouter(include_in_schema=False)
 
