@@ -80,6 +80,7 @@ def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Cur
     floor = min((float(np.min(c.mean)) for c in drawn), default=1.0) / FLOOR
     notes = [
         _band(drawn, band, floor),
+        "grey: the other batch sizes" if len(drawn) > 1 and len(some_lines) == 1 else "",
         _omitted(sizes, some_sizes, "batch size"),
         _omitted(lines.labels, some_lines, "line"),
         words.dropped(sum(int(np.count_nonzero(c.mean <= 0)) for c in shown), "point"),

@@ -8,6 +8,8 @@ from batchlab_api.plots.source import Row, Source
 
 LONGEST_NAME = 80
 NAMED_POINTS = 3
+BETWEEN = "\u00a0· "
+"""Between the parts of a line: a dot that a line may end with, but not begin."""
 BUDGETS = {"epochs": "epoch", "steps": "update", "examples": "example"}
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
@@ -38,7 +40,7 @@ def setting(source: Source) -> str:
         joined(optimizer, _rates(cells), _momenta(cells)),
         *(several(count, BUDGETS[unit]) for unit, count in _budget(spec)),
     ]
-    return f"{shown}: {' · '.join(filter(None, parts))}"
+    return f"{shown}: {BETWEEN.join(filter(None, parts))}"
 
 
 def missing(cells: Sequence[Row]) -> list[str]:
@@ -88,7 +90,7 @@ def width(text: str) -> int:
 def _words(line: str, columns: int) -> list[str]:
     """The words of a line, those that are longer than a line cut into lines."""
     pieces: list[str] = []
-    for word in line.split():
+    for word in filter(None, line.split(" ")):
         pieces.append("")
         for character in word:
             if width(pieces[-1] + character) > columns:

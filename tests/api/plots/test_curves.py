@@ -29,6 +29,11 @@ def test_the_band_of_the_validation_loss_is_the_t_interval(source: Make) -> None
     assert "3 seeds: mean and 95 % t interval as a band" in found.lines
 
 
+def test_the_curves_in_the_background_are_explained(source: Make, series: Make) -> None:
+    assert "grey: the other batch sizes" in numbers("loss-curves", source()).lines
+    assert "grey: the other batch sizes" not in numbers("loss-curves", source(series=[series()])).lines
+
+
 def test_two_seeds_have_no_interval(source: Make, series: Make) -> None:
     found = numbers("val-loss-curves", source(series=[series(metric="val_loss", seeds=2)]))
     assert found.curves[0].low.tolist() == found.curves[0].mean.tolist()

@@ -10,7 +10,7 @@ Make = Callable[..., Any]
 
 
 def test_the_subtitle_names_model_data_optimizer_rate_and_budget(source: Make) -> None:
-    assert words.setting(source()) == "fig-6.7.1: softmax on sectors · SGD, lr 0.5 · 500 epochs"
+    assert words.setting(source()) == "fig-6.7.1: softmax on sectors\u00a0· SGD, lr 0.5\u00a0· 500 epochs"
 
 
 def test_a_momentum_and_a_range_of_rates_are_said(source: Make, cell: Make) -> None:
