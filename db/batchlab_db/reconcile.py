@@ -59,7 +59,7 @@ class Report:
 
 def reconcile(engine: Engine, settings: Settings) -> Report:
     """One pass. A step that fails does not stop the others."""
-    return _Pass(engine, settings).run()
+    return Pass(engine, settings).run()
 
 
 def thread(engine: Engine, settings: Settings) -> Every:
@@ -67,7 +67,9 @@ def thread(engine: Engine, settings: Settings) -> Every:
     return Every("reconcile", settings.reconcile_seconds, lambda: reconcile(engine, settings), jitter=JITTER)
 
 
-class _Pass:
+class Pass:
+    """One pass of the reconciler: its steps, each of which may be run by itself."""
+
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine, self.settings, self.report = engine, settings, Report()
 

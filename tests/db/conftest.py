@@ -9,7 +9,7 @@ from batchlab_db.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kit import Bench  # noqa: E402
+from kit import Bench
 
 
 @pytest.fixture

@@ -102,8 +102,8 @@ class Bench:
 
     def expire(self, lease: claims.Lease) -> None:
         """Have the lease end now."""
-        past = "UPDATE cohorts SET lease_until = clock_timestamp() - interval '1 s' WHERE id = :id AND status = 'running'"
-        self.sql(past, id=lease.cohort_id)
+        past = "lease_until = clock_timestamp() - interval '1 s'"
+        self.sql(f"UPDATE cohorts SET {past} WHERE id = :id AND status = 'running'", id=lease.cohort_id)
 
     def stored_steps(self, cell: int) -> list[int]:
         """The steps of the cell's stored losses, in order."""
