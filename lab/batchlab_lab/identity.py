@@ -7,6 +7,7 @@ pass a parent directory, it is given the one capability to pass it.
 
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,8 +63,14 @@ def capability_for(path: Path, uid: int) -> int:
 
 
 def own(folder: Path, uid: int | None) -> Path:
-    """Make `folder` (0700) where it is missing, and give it to `uid`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make `folder` private (0700) and give it to `uid` (None: us); one that is somebody else's is refused."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
+            remedy = "run the lab as that user, or choose another data directory"
+            raise ServerError(f"{folder} belongs to somebody else (user {found.st_uid}): {remedy}") from None
     folder.chmod(0o700)
     if uid is not None:
         give(folder, uid)

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from batchlab_lab.errors import ServerError
 from batchlab_lab.identity import ENVIRONMENT, Confined, own, server_uid
-from batchlab_lab.sockets import own_sockets, socket_folder
+from batchlab_lab.sockets import socket_folder
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -54,7 +54,7 @@ class Server:
     def start(self) -> None:
         """Start, and return when the server answers; raises ServerError with the log's last lines."""
         own(self.folder, self.uid)
-        own_sockets(self.sockets, self.uid)
+        own(self.sockets, self.uid)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG:
             self.log.unlink()
         command = self._prepare()

@@ -105,10 +105,19 @@ def test_a_folder_for_sockets_that_is_somebody_elses_is_refused(folder: Path) ->
     server = Redis(folder / ("x" * 120))
     server.sockets.symlink_to(folder)
     try:
-        with pytest.raises(ServerError, match="belongs to someone else"):
+        with pytest.raises(ServerError, match="belongs to somebody else"):
             server.start()
     finally:
         server.sockets.unlink()
+
+
+@as_root
+def test_data_of_another_user_is_left_to_that_user(folder: Path) -> None:
+    (folder / "pg").mkdir(mode=0o700)
+    os.chown(folder / "pg", 1000, 1000)
+    with pytest.raises(ServerError, match=r"user 1000.*run the lab as that user"):
+        Postgres(folder / "pg").start()
+    assert (folder / "pg").stat().st_uid == 1000
 
 
 @as_root

@@ -1,5 +1,6 @@
 """`batchlab up` as a user starts it: what it prints, what it keeps, and that nothing is left of it."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from batchlab_client import Client
+from batchlab_lab import exits
 
 BATCHLAB = [sys.executable, "-c", "from batchlab_lab.cli import main; main()"]
 SPEC = {
@@ -38,21 +40,24 @@ class Lab:
 
 
 @contextmanager
-def up(home: Path, *options: str) -> Iterator[Lab]:
-    """Start a lab, and end it by SIGINT, as Ctrl-C does, where the test has not."""
+def up(home: Path) -> Iterator[Lab]:
+    """Start a lab; where the test has not ended it, Ctrl-C does, and must leave no process and no failure."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLAB_")}
-    command = [*BATCHLAB, "up", "--port", "0", "--workers", "1", "--data-dir", str(home), *options]
+    command = [*BATCHLAB, "up", "--port", "0", "--workers", "1", "--data-dir", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None and process.stderr is not None
         found = re.search(r"http://\S+", process.stdout.readline())
         if found is None:
             raise AssertionError(process.stderr.read())
+        lab = Lab(process, found[0])
+        family = lab.family()
         try:
-            yield Lab(process, found[0])
+            yield lab
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+                assert process.wait(timeout=60) == 0
+            assert all_gone(family)
 
 
 def run(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -64,45 +69,22 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return psutil.wait_procs(processes, timeout=30)[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_signal_ends_every_process_and_is_no_failure(number: signal.Signals, tmp_path: Path) -> None:
-    with up(tmp_path / "lab") as lab:
-        family = lab.family()
-        assert {"postgres", "redis-server"} <= {each.name() for each in family}
-        lab.process.send_signal(number)
-        assert lab.process.wait(timeout=60) == 0
-        assert all_gone(family)
-
-
-def test_a_lab_that_is_killed_leaves_no_process_and_keeps_its_data(tmp_path: Path) -> None:
-    with up(tmp_path / "lab") as lab:
-        with Client(lab.url) as client:
-            made = client.submit(SPEC)
-            assert client.wait(made.id, timeout=60).status == "succeeded"
-            digest = client.digest(made.id)
-        family = lab.family()
-        lab.process.kill()
-        assert all_gone(family)
+def test_a_killed_lab_leaves_no_process_and_its_servers_come_back_with_the_data(tmp_path: Path) -> None:
     with up(tmp_path / "lab") as lab, Client(lab.url) as client:
-        assert client.digest(made.id) == digest
-
-
-def test_servers_that_die_come_back_and_the_work_is_done(tmp_path: Path) -> None:
+        assert {"postgres", "redis-server"} <= {each.name() for each in lab.family()}
+        made = client.submit(SPEC)
+        assert client.wait(made.id, timeout=60).status == "succeeded"
+        digest = client.digest(made.id)
+        lab.process.kill()
+        lab.process.wait()
     with up(tmp_path / "lab") as lab, Client(lab.url, patience=60) as client:
         for name in ("postgres", "redis-server"):
             lab.child(name).kill()
-        made = client.submit(SPEC)
-        assert client.wait(made.id, timeout=120).status == "succeeded"
-
-
-def test_a_second_lab_on_the_same_data_and_one_on_a_taken_port_are_told_so(tmp_path: Path) -> None:
-    with up(tmp_path / "lab") as lab:
-        second = run(tmp_path / "lab", "up", "--port", "0")
-        assert (second.returncode, second.stdout) == (1, "")
-        assert "a lab runs on" in second.stderr
-        taken = run(tmp_path / "other", "up", "--port", lab.url.rsplit(":", 1)[1])
-        assert (taken.returncode, taken.stdout) == (1, "")
-        assert "choose another by --port" in taken.stderr
+        assert client.digest(made.id) == digest
+        again = client.submit(SPEC)
+        assert client.wait(again.id, timeout=120).status == "succeeded"
+        lab.process.send_signal(signal.SIGTERM)
+        assert lab.process.wait(timeout=60) == 0
 
 
 def test_other_machines_may_come_in_with_a_token_alone(tmp_path: Path) -> None:
@@ -112,31 +94,52 @@ def test_other_machines_may_come_in_with_a_token_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "lab").exists()
 
 
-def test_commands_speak_to_a_running_lab_and_their_status_can_be_trusted(tmp_path: Path) -> None:
-    spec = tmp_path / "spec.yaml"
-    spec.write_text(f"{SPEC}".replace("'", '"'))
-    with up(tmp_path / "lab") as lab:
-        where = ("--url", lab.url)
-        done = run(tmp_path, "submit", str(spec), "--wait", *where)
-        assert (done.returncode, done.stderr) == (0, "")
-        id = done.stdout.split()[0]
-        assert "best_val_loss" in run(tmp_path, "results", id, *where).stdout
-        assert run(tmp_path, "plot", id, "loss-curves", "-o", str(tmp_path / "x.svg"), *where).returncode == 0
-        assert (tmp_path / "x.svg").read_text().startswith("<svg")
-        wrong = run(tmp_path, "submit", str(spec), "--set", "lr.base=-1", *where)
-        assert wrong.returncode == 3
-        assert "lr.base" in wrong.stderr
-        saved = run(tmp_path / "lab", "backup", str(tmp_path / "lab.dump"))
-        assert saved.returncode == 0
-        restored = run(tmp_path / "lab", "restore", str(tmp_path / "lab.dump"), "--yes")
-        assert "restored 1 experiments with 1 cells" in restored.stdout
-    assert run(tmp_path, "watch", id, *where).returncode == 4
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up") / "lab"
 
 
-def test_nothing_outside_the_data_directory_changes(tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in (tmp_path, *tmp_path.parents)}
-    with up(tmp_path / "lab"):
-        pass
-    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in before} == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lab", "work"]
+@pytest.fixture(scope="module")
+def lab(home: Path) -> Iterator[Lab]:
+    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in home.parents}
+    with up(home) as lab:
+        yield lab
+    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in home.parents} == before
+    assert [path.name for path in home.parent.iterdir()] == ["lab"]
+
+
+def test_a_second_one_on_the_same_data_is_told_so(lab: Lab, home: Path) -> None:
+    second = run(home, "up", "--port", "0")
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "a lab runs on" in second.stderr
+
+
+def test_a_second_one_on_its_port_is_told_so(lab: Lab, tmp_path: Path) -> None:
+    taken = run(tmp_path / "other", "up", "--port", lab.url.rsplit(":", 1)[1])
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert "choose another by --port" in taken.stderr
+
+
+def test_commands_speak_to_it_and_their_status_can_be_trusted(lab: Lab, home: Path, tmp_path: Path) -> None:
+    where = ("--url", lab.url)
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    done = run(home, "submit", str(tmp_path / "spec.json"), "--wait", *where)
+    assert (done.returncode, done.stderr) == (0, "")
+    id = done.stdout.split()[0]
+    assert "best_val_loss" in run(home, "results", id, *where).stdout
+    run(home, "plot", id, "loss-curves", "-o", str(tmp_path / "plot.svg"), *where)
+    assert "<svg" in (tmp_path / "plot.svg").read_text()
+    wrong = run(home, "submit", str(tmp_path / "spec.json"), "--set", "lr.base=-1", *where)
+    assert wrong.returncode == exits.REFUSED
+    assert "lr.base" in wrong.stderr
+
+
+def test_it_can_be_backed_up_and_restored_while_it_runs(lab: Lab, home: Path, tmp_path: Path) -> None:
+    with Client(lab.url) as client:
+        made = client.submit(SPEC)
+        client.wait(made.id, timeout=60)
+        digest = client.digest(made.id)
+        assert run(home, "backup", str(tmp_path / "lab.dump")).returncode == 0
+        client.delete(made.id)
+        assert "restored" in run(home, "restore", str(tmp_path / "lab.dump"), "--yes").stdout
+        assert client.digest(made.id) == digest
