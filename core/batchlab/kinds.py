@@ -3,11 +3,12 @@
 A kind is a small frozen pydantic class with a literal `kind`, documented parameters and one method. The union at the
 bottom of each family's file is its registry: validation, error messages, JSON Schema, catalogue and the contract test
 all follow from it. Installed packages add members through the entry point group `batchlab.kinds` (a name of the form
-`family.anything` whose value is a class), read once at import.
+`family.anything` whose value is a class), read once at import. As they build on the family's own module, the classes of
+each family live in a module of their own, and a program imports `batchlab.spec` before it.
 """
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
@@ -54,8 +55,16 @@ class Kind(Strict):
 @cache
 def plugins(family: str) -> tuple[type[Kind], ...]:
     """The members that installed packages add to `family`."""
-    found = entry_points(group="batchlab.kinds")
-    return tuple(e.load() for e in sorted(found, key=lambda e: e.name) if e.name.split(".")[0] == family)
+    found = sorted(entry_points(group="batchlab.kinds"), key=lambda entry: entry.name)
+    return tuple(_load(entry) for entry in found if entry.name.split(".")[0] == family)
+
+
+def _load(entry: EntryPoint) -> type[Kind]:
+    try:
+        loaded: type[Kind] = entry.load()
+    except AttributeError as error:
+        raise ImportError(f"{entry.value} is not there yet: import batchlab.spec before {entry.module}") from error
+    return loaded
 
 
 def union(family: str, *members: type[Kind], tag: str = "kind") -> Any:

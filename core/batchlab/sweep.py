@@ -23,6 +23,9 @@ from batchlab.lr_rules import BatchEntry
 EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
 """Keys that a variant cannot change."""
 
+MOST_PARAMETERS = 10**8
+"""A network beyond this would be killed for its memory rather than refused in words."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -136,7 +139,7 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
     with _collecting(faults):
         spec.dataset.train_rows()
     with _collecting(faults, ("model",)):
-        spec.model.check(spec.dataset.info())
+        _check_model(spec)
     batches: tuple[Batch, ...] = ()
     if not faults:
         with _collecting(faults):
@@ -144,6 +147,14 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
     if faults:
         raise SpecError(faults)
     return Arm(variant, spec, batches)
+
+
+def _check_model(spec: ExperimentSpec) -> None:
+    info = spec.dataset.info()
+    spec.model.check(info)
+    size = sum(map(prod, spec.model.parameters(info.shape, info.outputs).values()))
+    if size > MOST_PARAMETERS:
+        raise SpecError.at((), f"has {size} parameters, over the limit of {MOST_PARAMETERS}: make it smaller")
 
 
 def _field_faults(spec: ExperimentSpec) -> list[Fault]:

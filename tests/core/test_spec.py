@@ -23,6 +23,7 @@ FAULTS: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ({"model": {"kind": "mlp", "widths": []}}, ("model", "widths"), "at least 1"),
     ({"model": {"kind": "mlp", "widths": [4, 0]}}, ("model", "widths", 1), "greater than or equal to 1"),
     ({"model": {"kind": "cnn"}}, ("model", "kind"), "needs pictures"),
+    ({"model": {"kind": "mlp", "widths": [65536, 65536]}}, ("model",), "over the limit of 100000000"),
     ({"model": {"kind": "linear"}}, ("model", "kind"), "for regression"),
     ({"model": {"kind": "softmax"}, "dataset": {"kind": "diabetes"}}, ("model", "kind"), "for classification"),
     ({"batch_sizes": []}, ("batch_sizes",), "at least 1"),
