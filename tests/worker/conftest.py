@@ -7,20 +7,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import redis
-from sqlalchemy import Engine, text
-
+import structlog
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
 from batchlab_db import broker, experiments
 from batchlab_db.demand import demand
+from batchlab_db.digest import digest
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
 from batchlab_worker.bench import Bench
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
 
 QUICK = {
     "slice_seconds": 0.6,
@@ -144,11 +147,22 @@ class Lab:
         """What the api does after each change."""
         broker.wake_each(self.settings, demand(self.engine, self.settings))
 
+    @contextmanager
+    def broker(self) -> Iterator["redis.Redis"]:
+        url = broker.broker_url(self.settings).replace("redis+socket", "unix")
+        with redis.Redis.from_url(url) as connection:
+            yield connection
+
     def forget_messages(self) -> None:
         """Lose what the broker holds."""
-        with redis.Redis.from_url(broker.broker_url(self.settings).replace("redis+socket", "unix")) as connection:
+        with self.broker() as connection:
             for key in connection.scan_iter():
                 connection.delete(key)
+
+    def messages(self, queue: str) -> int:
+        """Wake-ups that wait."""
+        with self.broker() as connection:
+            return int(connection.llen(queue))
 
     def ask(self, query: str, **values: Any) -> Sequence[Any]:
         with self.engine.connect() as connection:
@@ -166,12 +180,27 @@ class Lab:
         """Wait for the experiment's end; returns its outcome."""
         return until(lambda: self.outcome(experiment_id), seconds)  # type: ignore[return-value]
 
+    def digest(self, experiment_id: str) -> str:
+        return str(digest(self.engine, experiment_id)["digest"])
+
     def steps(self, experiment_id: str) -> int:
         return int(self.scalar("SELECT sum(steps_done) FROM cells WHERE experiment_id = :id", id=experiment_id))
 
     @staticmethod
     def until(what: Callable[[], T], seconds: float = PATIENCE) -> T:
         return until(what, seconds)
+
+    def move(self, database_url: str) -> None:
+        """Use another database server."""
+        self.engine.dispose()
+        self.settings = self.settings.model_copy(update={"database_url": SecretStr(database_url)})
+        self.environment["BATCHLAB_DATABASE_URL"] = database_url
+        self.engine = make_engine(self.settings, role="api")
+
+    def hurry(self) -> None:
+        """Let every lease and every wait be over."""
+        with self.engine.begin() as connection:
+            connection.execute(text("UPDATE cohorts SET not_before = NULL, lease_until = least(lease_until, now())"))
 
     def close(self) -> None:
         for worker in self.workers:
@@ -199,8 +228,11 @@ def lab(nursery: Nursery, settings: Settings, environment: dict[str, str], tmp_p
 @pytest.fixture
 def bench(lab: Lab) -> Iterator[Bench]:
     """A worker's bench in this process."""
+    from batchlab_worker import device
     from batchlab_worker.__main__ import make_bench
 
-    made = make_bench(lab.settings, "here", ["cpu"])
-    yield made
+    device.warm_up()
+    made = make_bench(lab.settings.model_copy(update={"slice_seconds": 30.0}), "here", ["cpu"])
+    with structlog.testing.capture_logs():
+        yield made
     made.engine.dispose()

@@ -13,9 +13,20 @@ from typing import Any
 
 import sklearn.datasets  # noqa: F401
 import torch._dynamo  # noqa: F401
-
+from batchlab import engines
 from batchlab.engines import reference  # noqa: F401
 from batchlab_worker.__main__ import main
+
+
+class Hanging:
+    """An engine that never gives a block."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def train(self, *_: Any, **__: Any) -> Any:
+        while True:
+            signal.pause()
 
 
 def start(environment: dict[str, str], arguments: list[str], log: str) -> int:
@@ -30,6 +41,8 @@ def start(environment: dict[str, str], arguments: list[str], log: str) -> int:
         os.dup2(nothing.fileno(), 0)
     os.environ.clear()
     os.environ.update(environment)
+    if "TEST_HANGS" in environment:
+        engines.by_name = Hanging  # type: ignore[assignment]
     status = 70
     try:
         status = main(arguments)

@@ -2,10 +2,10 @@
 
 import signal
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from batchlab_db import experiments, migrate
 from batchlab_worker import app
 from batchlab_worker.supervisor import EX_CONFIG
@@ -105,7 +105,7 @@ def test_work_is_shared_fairly_between_experiments_and_workers(lab: "Lab") -> No
         assert worker.status is None
     assert {lab.finish(first), lab.finish(second)} == {"succeeded"}
     order = [row.experiment_id for row in lab.ask("SELECT experiment_id FROM slices ORDER BY id")]
-    turns = sum(a != b for a, b in zip(order, order[1:], strict=False))
+    turns = sum(a != b for a, b in pairwise(order))
     assert turns >= len(order) // 2
     by_worker = lab.ask("SELECT worker_id, sum(updates) AS n FROM slices GROUP BY worker_id")
     assert len(by_worker) == 2

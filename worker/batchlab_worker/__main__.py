@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="worker", help="tells the processes of one machine apart")
     options = parser.parse_args(arguments)
     logs.configure()
+    device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
+    device.warm_up()
     try:
         bench = make_bench(Settings(), options.name, options.queues.split(","))
     except device.NoDevice as error:
@@ -40,8 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_bench(settings: Settings, name: str, queues: Sequence[str]) -> Bench:
     """Take a device and describe this process."""
     taken, served = device.take(queues)
-    device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
-    device.warm_up()
     machine = socket.gethostname()
     me = WorkerInfo(
         id=f"{name}@{machine}-{uuid4().hex[:8]}",

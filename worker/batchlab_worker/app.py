@@ -32,24 +32,27 @@ def stop_consuming(bench: Bench) -> None:
 
 
 def work(bench: Bench) -> None:
-    """Answer a wake-up: run a slice if there is one, and wake whoever comes next for what is left. Raises nothing."""
+    """Answer a wake-up: run a slice if there is one, and wake whoever comes next for what is left. Raises nothing.
+
+    While the broker is away nobody can be woken, so the next slice is run here.
+    """
     try:
-        if not bench.control.leaving and _has_room(bench):
-            _work(bench)
+        while not bench.control.leaving and _has_room(bench) and _has_more(bench):
+            pass
     except SQLAlchemyError as error:  # nothing was claimed; the reconciler will wake us again
         log.warning("database away", error=type(error).__name__)
     finally:
         bench.work_on(None)
 
 
-def _work(bench: Bench) -> None:
-    outcome = run_slice(bench)
-    if outcome is None:
-        return
+def _has_more(bench: Bench) -> bool:
+    """Run a slice; whether there is more to do that nobody could be woken for."""
+    if run_slice(bench) is None:
+        return False
     if bench.service.over:
         bench.control.leave()  # the supervisor starts a fresh process
-    if demand(bench.engine, bench.settings).get(bench.home_queue):
-        broker.wake(bench.settings, [bench.home_queue])
+    more = demand(bench.engine, bench.settings).get(bench.home_queue)
+    return bool(more) and broker.wake(bench.settings, [bench.home_queue]) == 0
 
 
 def _has_room(bench: Bench) -> bool:

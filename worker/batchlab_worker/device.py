@@ -42,7 +42,6 @@ def set_threads(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    torch.set_num_interop_threads(1)
 
 
 def warm_up() -> None:

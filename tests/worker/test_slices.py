@@ -1,0 +1,233 @@
+"""What ends a slice, with the database real and, where a device or the code must fail, an engine that does."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from batchlab import engines
+from batchlab.engines.base import Block, CellBlock, Snapshot, State
+from batchlab_db import claims, experiments, reconcile
+from batchlab_worker import hold as holding
+from batchlab_worker.app import work
+from batchlab_worker.bench import Bench
+from batchlab_worker.control import Control
+from batchlab_worker.slices import run_slice
+from batchlab_worker.supervisor import EX_TEMPFAIL
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+
+class Scripted:
+    """An engine of one cell that gives a block of one update, and does something of its own before each."""
+
+    name = "reference"
+
+    def __init__(self, before_block: Callable[[int], None], size: int = 1) -> None:
+        self._before_block, self._size = before_block, size
+
+    def train(self, cohort: Any, data: Any, before: State | None = None, **_: Any) -> Iterator[tuple[Block, Snapshot]]:
+        first = 1 if before is None else int(before.meta["done"]) + 1
+        for step in range(first, cohort[0].steps):
+            self._before_block(step)
+            loss = np.full(1, step, np.float32)
+            cell = CellBlock(step, {"loss": loss}, np.zeros(0, np.int64), {}, step)
+            yield Block({0: cell}, 0.01), lambda step=step: self._snapshot(step)
+
+    def _snapshot(self, step: int) -> State:
+        return State({"weights": np.zeros(self._size, np.float32)}, {"done": step})
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def use(before_block: Callable[[int], None], size: int = 1) -> None:
+        monkeypatch.setattr(engines, "by_name", lambda _: Scripted(before_block, size))
+
+    return use
+
+
+def raising(error: BaseException, at: int = 3) -> Callable[[int], None]:
+    def act(step: int) -> None:
+        if step == at:
+            raise error
+
+    return act
+
+
+def cell_of(lab: "Lab", experiment: str) -> Any:
+    (row,) = lab.ask("SELECT * FROM cells WHERE experiment_id = :id", id=experiment)
+    return row
+
+
+def test_there_is_no_slice_where_there_is_no_work(bench: Bench) -> None:
+    assert run_slice(bench) is None
+
+
+def test_a_slice_trains_a_short_cell_to_its_end(lab: "Lab", bench: Bench) -> None:
+    experiment = lab.submit(budget={"steps": 50})
+    assert run_slice(bench) == "finished"
+    assert lab.outcome(experiment) == "succeeded"
+    assert lab.ask("SELECT FROM checkpoints") != []  # kept, for what is computed from a finished cell
+
+
+def test_a_diverged_cell_is_a_result_and_not_a_failure(lab: "Lab", bench: Bench) -> None:
+    experiment = lab.submit(
+        dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 1e4}, budget={"steps": 500}
+    )
+    assert run_slice(bench) == "finished"
+    cell = cell_of(lab, experiment)
+    assert (lab.outcome(experiment), cell.status, cell.cause) == ("succeeded", "diverged", None)
+    assert 0 < cell.steps_done < 500
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "message"),
+    [
+        (ZeroDivisionError("division by zero"), "code_error", "ZeroDivisionError: division by zero"),
+        (MemoryError(), "out_of_memory", "MemoryError: no message"),
+        (SystemExit(3), "code_error", "SystemExit: 3"),
+    ],
+)
+def test_an_error_fails_the_cell_with_its_cause_and_keeps_its_curve(
+    lab: "Lab", bench: Bench, script: Callable[..., None], error: BaseException, cause: str, message: str
+) -> None:
+    experiment = lab.submit()
+    script(raising(error))
+    assert run_slice(bench) == "failed"
+    cell = cell_of(lab, experiment)
+    assert (cell.status, cell.cause, cell.message, cell.steps_done) == ("failed", cause, message, 2)
+    assert lab.outcome(experiment) == "failed"
+    assert not bench.control.leaving
+
+
+def test_a_cell_that_trains_too_long_fails_with_a_timeout(lab: "Lab", bench: Bench) -> None:
+    experiment = lab.submit(limits={"seconds_per_cell": 0.01})
+    assert run_slice(bench) == "failed"
+    cell = cell_of(lab, experiment)
+    assert (cell.cause, cell.steps_done > 0) == ("timeout", True)
+    assert "seconds_per_cell" in cell.message
+
+
+def test_damaged_data_fails_the_cell_as_bad_data(lab: "Lab", bench: Bench) -> None:
+    folder = bench.settings.data_folder / "mnist"
+    folder.mkdir(parents=True)
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"{part}-ubyte").write_bytes(b"no idx file")
+    experiment = lab.submit(dataset={"kind": "mnist"}, batch_sizes=[100])
+    assert run_slice(bench) == "failed"
+    assert cell_of(lab, experiment).cause == "bad_data"
+
+
+def test_a_failing_gpu_costs_the_cell_nothing_and_ends_the_process(
+    lab: "Lab", bench: Bench, script: Callable[..., None]
+) -> None:
+    import torch
+
+    experiment = lab.submit()
+    script(raising(torch.AcceleratorError("CUDA error: an illegal memory access was encountered")))
+    assert run_slice(bench) == "lost"
+    assert (bench.control.leaving, bench.control.exit_status) == (True, EX_TEMPFAIL)
+    assert cell_of(lab, experiment).status == "queued"
+    assert lab.ask("SELECT status, losses FROM cohorts") == [("ready", 0)]  # it had made progress
+
+
+def test_a_cell_that_breaks_the_device_each_time_is_given_up(
+    lab: "Lab", bench: Bench, script: Callable[..., None]
+) -> None:
+    experiment = lab.submit()
+    script(raising(RuntimeError("CUDA error: device-side assert triggered"), at=1))
+    for _ in range(bench.settings.max_losses):
+        with bench.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE cohorts SET not_before = NULL")
+        assert run_slice(bench) == "lost"
+    cell = cell_of(lab, experiment)
+    assert (cell.status, cell.cause) == ("failed", "lost")
+    assert "device-side assert" in cell.message
+
+
+def test_a_slow_step_keeps_its_lease(lab: "Lab", bench: Bench, script: Callable[..., None]) -> None:
+    experiment = lab.submit()
+    rescued = []
+
+    def slow(step: int) -> None:
+        if step == 1:
+            until = holding.time.monotonic() + 2 * bench.settings.lease_seconds
+            while holding.time.monotonic() < until:
+                rescued.append(reconcile.reconcile(lab.engine, lab.settings).rescued)
+        if step == 2:
+            bench.control.leave()
+
+    script(slow)
+    assert run_slice(bench) == "stopped"
+    assert set(rescued) == {0}
+    assert cell_of(lab, experiment).steps_done == 2
+
+
+def test_a_holder_stops_by_its_own_clock_before_its_lease_ends(
+    lab: "Lab", bench: Bench, script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = lab.submit()
+    real, ahead = holding.time.monotonic, 0.0
+
+    def frozen(step: int) -> None:
+        nonlocal ahead
+        if step == 3:
+            ahead = bench.settings.lease_seconds - bench.settings.margin_seconds
+
+    script(frozen)
+    monkeypatch.setattr(holding.Hold, "_look_after", lambda _: None)
+    monkeypatch.setattr(holding.time, "monotonic", lambda: real() + ahead)
+    assert run_slice(bench) == "fenced"
+    assert cell_of(lab, experiment).steps_done == 2
+    assert lab.ask("SELECT status FROM cohorts") == [("running",)]  # for the reconciler to rescue
+
+
+def test_whoever_was_fenced_between_two_blocks_writes_nothing_more(
+    lab: "Lab", bench: Bench, script: Callable[..., None]
+) -> None:
+    experiment = lab.submit()
+    script(lambda step: experiments.cancel(lab.engine, experiment) if step == 3 else None)
+    assert run_slice(bench) == "fenced"
+    cell = cell_of(lab, experiment)
+    assert (cell.status, cell.steps_done) == ("cancelled", 2)
+
+
+def test_a_large_state_is_not_saved_with_every_block_and_nothing_is_lost_by_it(
+    lab: "Lab", bench: Bench, script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = lab.submit(budget={"steps": 200})
+    saved = []
+    record = claims.record
+
+    def noting(engine: Any, lease: Any, block: Block, checkpoint: bytes | None, phase: str) -> None:
+        saved.append(checkpoint is not None)
+        record(engine, lease, block, checkpoint, phase)
+
+    monkeypatch.setattr(claims, "record", noting)
+    script(lambda step: bench.control.leave() if step == 40 else None, size=500_000)
+    assert run_slice(bench) in ("stopped", "handed_on")
+    assert saved[0] and saved[-1] and sum(saved) <= len(saved) // 3
+    assert lab.ask("SELECT (steps ->> '0')::int FROM checkpoints") == [(cell_of(lab, experiment).steps_done,)]
+
+
+def test_the_next_slice_goes_on_from_the_checkpoint(lab: "Lab", bench: Bench, script: Callable[..., None]) -> None:
+    experiment = lab.submit()
+    script(raising(RuntimeError("CUDA error: gone"), at=5))
+    assert run_slice(bench) == "lost"
+    seen: list[int] = []
+    bench.control = Control()
+    script(lambda step: seen.append(step) or (bench.control.leave() if step == 7 else None))
+    assert run_slice(bench) == "stopped"
+    assert seen == [5, 6, 7]
+    assert cell_of(lab, experiment).steps_done == 7
+
+
+def test_work_wakes_the_next_only_where_something_is_left(lab: "Lab", bench: Bench) -> None:
+    lab.submit(batch_sizes=[4, 8], budget={"steps": 20})
+    lab.forget_messages()
+    work(bench)
+    assert lab.messages("cpu") == 1
+    work(bench)
+    assert lab.messages("cpu") == 1
+    assert bench.control.cohort_id is None
