@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from benchmarks.common import ROOT, SHARED, laboratory, write
 
 KNOWN = SHARED / "textbook" / "figure_6_7_1.csv"
-COLUMNS = {"mean_grad_norm/weight": "rerun_dW", "mean_grad_norm/bias": "rerun_dB", "best_val_loss": "rerun_best_val_loss"}
+COLUMNS = {"mean_grad_norm_weights": "rerun_dW", "mean_grad_norm_biases": "rerun_dB", "best_val_loss": "rerun_best_val_loss"}
 ALLOWANCE = 0.05
 
 
@@ -65,7 +65,7 @@ def main() -> int:
         save_plots(client, id, ROOT / "docs" / "figures")
     table, outside = compare(measured, known())
     falling = [b for b in measured if b >= 4]
-    rho = spearmanr(falling, [measured[b]["mean_grad_norm/weight"] for b in falling]).statistic
+    rho = spearmanr(falling, [measured[b]["mean_grad_norm_weights"] for b in falling]).statistic
     text = [
         "# Figure 6.7.1 through the embedded lab",
         "",

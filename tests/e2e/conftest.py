@@ -1,6 +1,7 @@
 """A whole embedded lab of the tests' own: servers, api and two workers as processes, with short leases."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,10 +31,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     os.environ.update(QUICK)
     try:
         with Embedded(Home(tmp_path_factory.mktemp("lab")), port=0, workers=2) as embedded:
+            _wait_for_workers(embedded)
             yield embedded
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _wait_for_workers(lab: Embedded) -> None:
+    with Client(lab.url) as client:
+        while sum(w.alive for w in client.workers()) < 2:
+            time.sleep(0.1)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_norms_fall_and_best_loss_rises_with_the_batch(client: Client) -> None:
     client.wait(id, timeout=120)
     groups = [g.model_dump() for g in client.results(id).groups]
     sizes = [g["by"]["batch_size"] for g in groups]
-    assert spearmanr(sizes, [g["mean_grad_norm/bias"]["mean"] for g in groups]).statistic < -0.98
+    assert spearmanr(sizes, [g["mean_grad_norm_biases"]["mean"] for g in groups]).statistic < -0.98
     assert spearmanr(sizes, [g["best_val_loss"]["mean"] for g in groups]).statistic > 0.98
 
 
