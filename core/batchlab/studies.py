@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from batchlab.sweep import merge
+from batchlab.merging import merge
 
 Size = Literal["smoke", "small", "full"]
 Document = dict[str, Any]

@@ -17,12 +17,11 @@ from typing import Any
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
 from batchlab.experiment import ExperimentSpec
-from batchlab.kinds import Strict
 from batchlab.lr_rules import BatchEntry
+from batchlab.merging import document, merge
 
 EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
 """Keys that a variant cannot change."""
-
 MOST_PARAMETERS = 10**8
 """A network beyond this would be killed for its memory rather than refused in words."""
 
@@ -107,33 +106,6 @@ def _name_faults(spec: ExperimentSpec) -> list[Fault]:
     return faults
 
 
-def document(spec: ExperimentSpec) -> dict[str, Any]:
-    """The shortest document that means `spec`, without variants: defaults are left out, so that a variant of another
-    kind does not inherit those of the kind that it replaces."""
-    return {key: value for key, value in _short(spec).items() if key != "variants"}
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, Strict):
-        fields = type(value).model_fields
-        given = {name: getattr(value, name) for name in fields}
-        return {n: _short(v) for n, v in given.items() if n in ("kind", "rule") or v != fields[n].get_default()}
-    return [_short(item) for item in value] if isinstance(value, tuple) else value
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch (RFC 7396): objects merge key by key, null removes a key, anything else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
-
-
 def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
     faults = _field_faults(spec)
     with _collecting(faults):
@@ -159,19 +131,20 @@ def _check_model(spec: ExperimentSpec) -> None:
 
 def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     """Faults of fields that do not fit together, batch sizes and rates aside."""
-    checks = {
-        ("loss",): spec.loss == "cross_entropy" and spec.dataset.info().task == "regression"
-        and "cross entropy needs classes: use half_squared_error",
-        ("target", "metric"): spec.target is not None and spec.target.metric.endswith("accuracy")
-        and spec.dataset.info().task == "regression" and "regression has no accuracy: use a loss",
-        ("momentum",): not spec.optimizer.has_momentum and any(many(spec.momentum))
-        and f"{spec.optimizer.kind} has no momentum: leave it out",
-        ("optimizer", "nesterov"): getattr(spec.optimizer, "nesterov", False) and not all(many(spec.momentum))
-        and "Nesterov needs a momentum above 0 in every cell",
-        ("probes",): len({probe.kind for probe in spec.probes}) < len(spec.probes) and "each probe once",
-        ("engine",): spec.engine not in NAMES and f"no such engine: use one of {', '.join(NAMES)}",
-    }  # fmt: skip
-    return [Fault(loc, msg) for loc, msg in checks.items() if msg]
+    regression, target, optimizer = spec.dataset.info().task == "regression", spec.target, spec.optimizer
+    still = not optimizer.has_momentum and any(many(spec.momentum))
+    needless = getattr(optimizer, "nesterov", False) and not all(many(spec.momentum))
+    without_accuracy = regression and target is not None and target.metric.endswith("accuracy")
+    repeated = len({probe.kind for probe in spec.probes}) < len(spec.probes)
+    checks: tuple[tuple[bool, Loc, str], ...] = (
+        (regression and spec.loss == "cross_entropy", ("loss",), "needs classes: use half_squared_error"),
+        (without_accuracy, ("target", "metric"), "regression has no accuracy: use a loss"),
+        (still, ("momentum",), f"{optimizer.kind} has no momentum: leave it out"),
+        (needless, ("optimizer", "nesterov"), "Nesterov needs a momentum above 0 in every cell"),
+        (repeated, ("probes",), "each probe once"),
+        (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
+    )
+    return [Fault(loc, msg) for wrong, loc, msg in checks if wrong]
 
 
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
@@ -187,8 +160,9 @@ def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
 
 def _batch(spec: ExperimentSpec, entry: BatchEntry, rows: int, total: int) -> Batch:
     rates = spec.lr.rates(entry, rows)
-    if not all(0 < rate < math.inf for rate in rates):
-        raise SpecError.at((), f"gives the rate {rates[0]} at the batch size {entry}: choose others")
+    bad = [rate for rate in rates if not 0 < rate < math.inf]
+    if bad:
+        raise SpecError.at((), f"gives the rate {bad[0]} at the batch size {entry}: choose others")
     steps = spec.budget.updates(total, rows)
     return Batch(entry, rows, rates, steps, spec.evaluate.updates(math.ceil(total / rows)))
 

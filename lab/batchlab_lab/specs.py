@@ -22,7 +22,7 @@ Loader.add_implicit_resolver(
 
 def read(path: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
     """The spec in a JSON or YAML file (`-`: standard input), changed by `settings`; raises typer.BadParameter."""
-    from batchlab.sweep import merge
+    from batchlab.merging import merge
 
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text()

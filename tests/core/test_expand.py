@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from batchlab.cell import Cell
 from batchlab.expand import add_seeds, count, expand
+from batchlab.merging import merge
 from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES
-from batchlab.sweep import merge, resolve
+from batchlab.sweep import resolve
 
 Document = Callable[..., dict[str, Any]]
 CONTRACT = {
