@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from batchlab.metrics import TIMES
+from batchlab.metrics import TIMED_RESULTS, TIMES
 from sqlalchemy import Engine, text
 
 from batchlab_db import raw
@@ -61,7 +61,7 @@ def _cell(row: Any, measured: dict[str, str]) -> str:
 
 
 def _untimed(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    return result and {name: value for name, value in result.items() if "seconds" not in name}
+    return result and {name: value for name, value in result.items() if name not in TIMED_RESULTS}
 
 
 def _records(stretch: Stretch) -> bytes:
