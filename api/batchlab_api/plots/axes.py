@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import altair as alt
 
@@ -12,7 +13,9 @@ CHARACTER = 6.2
 ABOVE_ZERO = 0.25
 """A linear axis starts at zero where the lowest value is below this share of the highest."""
 
-MOST_TICKS = 7
+MOST_TICKS, LEAST_TICKS = 7, 4
+TICK_ROOM = 20.0
+"""Pixels of a value axis for each of its ticks."""
 ROUNDING = 1e-9
 DECADES = (1, 2, 5, 10, 20, 50, 100)
 """Steps of the exponent between the ticks of a log axis over many decades."""
@@ -36,18 +39,18 @@ def beside(size: int, pixels: float, sizes: Sequence[int], width: float) -> floa
     return float(size * (high / low) ** (pixels / width))
 
 
-def value_axis(field: str, domain: Domain, *, log: bool) -> alt.Y:
-    """A y axis over `domain` with round numbers as ticks. No title."""
+def value_axis(field: str, domain: Domain, height: float, *, log: bool) -> alt.Y:
+    """A y axis of `height` pixels over `domain` with round numbers as ticks. No title."""
     scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False, zero=False)
-    axis = alt.Axis(values=log_ticks(*domain) if log else linear_ticks(*domain), format=_format(domain, log=log))
+    ticks = _ticks(domain, height, log=log)
+    axis = alt.Axis(values=ticks, format="~g" if log else f".{_decimals(ticks)}f")
     return alt.Y(field, title=None, scale=scale, axis=axis)
 
 
 def label_width(domain: Domain, *, log: bool) -> float:
-    """Width of the longest tick label of a value axis, in pixels."""
-    if log:
-        return CHARACTER * max((len(number(tick)) for tick in log_ticks(*domain)), default=0)
-    return CHARACTER * max(len(f"{tick:.{_decimals(domain)}f}") for tick in linear_ticks(*domain))
+    """Width of the longest tick label of a value axis, in pixels, whatever the height of the axis."""
+    ticks = _ticks(domain, math.inf, log=log)
+    return CHARACTER * max((len(number(t) if log else f"{t:.{_decimals(ticks)}f}") for t in ticks), default=0)
 
 
 def linear_domain(values: Iterable[float]) -> Domain:
@@ -66,41 +69,40 @@ def log_domain(values: Iterable[float]) -> Domain:
     return low / air, high * air
 
 
-def linear_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten from low to high, in at most MOST_TICKS steps."""
-    step = _step((low, high))
+def linear_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten from low to high, in at most `most` steps."""
+    least = (high - low) / most
+    exponent = math.floor(math.log10(least))
+    step = next(s for s in (float(f"{d}e{exponent}") for d in (1, 2, 5, 10)) if s >= least)
     return [step * i for i in range(math.ceil(low / step - ROUNDING), math.floor(high / step + ROUNDING) + 1)]
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between low and high, as many as MOST_TICKS allows: quarters, digits, 1-2-5, or powers of ten."""
+def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Round numbers between low and high, at most `most`: quarters, digits, 1-2-5, or powers of ten."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     quarters = tuple(quarter / 4 for quarter in range(4, 40))
     for digits, every in ((quarters, 1), (range(1, 10), 1), ((1, 2, 5), 1), ((1, 3), 1), *(((1,), n) for n in DECADES)):
         found = [float(f"{d}e{e}") for e in range(first, last + 1) if e % every == 0 for d in digits]
         ticks = [t for t in found if low <= t <= high]
-        if len(ticks) <= MOST_TICKS:
+        if len(ticks) <= most:
             break
     return ticks
 
 
+def _ticks(domain: Domain, height: float, *, log: bool) -> list[float]:
+    """As many ticks as an axis of this height has room for."""
+    most = int(min(max(height / TICK_ROOM, LEAST_TICKS), MOST_TICKS))
+    return log_ticks(*domain, most) if log else linear_ticks(*domain, most)
+
+
+def _decimals(ticks: Sequence[float]) -> int:
+    """Decimals that tell the ticks of a linear axis exactly."""
+    step = min((b - a for a, b in pairwise(ticks)), default=1.0)
+    return max(0, -math.floor(math.log10(step) + ROUNDING))
+
+
 def _batch_domain(sizes: Sequence[int]) -> Domain:
     return sizes[0] / 1.18, sizes[-1] * 1.18
-
-
-def _step(domain: Domain) -> float:
-    """The distance of the ticks of a linear axis."""
-    least = (domain[1] - domain[0]) / MOST_TICKS
-    exponent = math.floor(math.log10(least))
-    return next(float(f"{d}e{exponent}") for d in (1, 2, 5, 10) if float(f"{d}e{exponent}") >= least)
-
-
-def _decimals(domain: Domain) -> int:
-    return max(0, -math.floor(math.log10(_step(domain)) + ROUNDING))
-
-
-def _format(domain: Domain, *, log: bool) -> str:
-    return "~g" if log else f".{_decimals(domain)}f"
 
 
 def _fitting(sizes: Sequence[int], low: float, high: float, width: float) -> list[int]:

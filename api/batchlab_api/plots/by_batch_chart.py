@@ -111,7 +111,7 @@ def _marks(numbers: ByBatch, layout: Layout, domain: axes.Domain, options: Optio
     style = frame.style("line:N", layout.lines, ordered=layout.ordered, options=options, legend=legend)
     tooltip = ["line:N", "batch_size:Q", alt.Tooltip("mean:Q", format=".4g"), "low:Q", "high:Q", "n:Q"]
     x = axes.batch_axis(layout.sizes, layout.width)
-    mean = axes.value_axis("mean:Q", domain, log=numbers.log)
+    mean = axes.value_axis("mean:Q", domain, layout.height, log=numbers.log)
     means = alt.Chart().transform_filter("isValid(datum.mean)").encode(x=x, y=mean)
     bars = alt.Chart().transform_filter("isValid(datum.low)").encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
     dots = alt.Chart().transform_filter("isValid(datum.seed)").encode(x=x, y=alt.Y("seed:Q", title=None))

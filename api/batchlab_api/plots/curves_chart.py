@@ -61,7 +61,7 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
     ink, faint = theme.INK[options.theme], theme.FAINT[options.theme]
     end = max(float(c.x[-1]) for c in numbers.curves)
     x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[0, end], nice=False), axis=alt.Axis(tickCount=3, grid=False))
-    y = axes.value_axis("mean:Q", _domain(numbers), log=True)
+    y = axes.value_axis("mean:Q", _domain(numbers), layout.height, log=True)
     base = alt.Chart().encode(x=x)
     return [
         *([] if layout.named_rows else [_background(numbers, options)]),

@@ -73,6 +73,25 @@ def test_linear_ticks_are_round_and_few(low: float, high: float, ticks: list[flo
     assert axes.linear_ticks(low, high) == pytest.approx(ticks)
 
 
+@pytest.mark.parametrize("log", [True, False])
+def test_a_low_axis_has_fewer_ticks(log: bool) -> None:
+    domain = (0.0016, 3.4)
+    few, many = (axes.value_axis("y:Q", domain, height, log=log).to_dict() for height in (60, 300))
+    assert 3 <= len(ticks_of(few)) <= axes.LEAST_TICKS
+    assert len(ticks_of(many)) > len(ticks_of(few))
+
+
+def ticks_of(axis: Any) -> list[float]:
+    found: list[float] = axis["axis"]["values"]
+    return found
+
+
+def test_tick_labels_have_the_decimals_that_they_need() -> None:
+    for domain, wanted in (((0.02, 0.07), ".2f"), ((0.0, 0.18), ".2f"), ((0.0, 60.0), ".0f"), ((0.98, 1.0), ".3f")):
+        axis: Any = axes.value_axis("y:Q", domain, 300, log=False).to_dict()
+        assert axis["axis"]["format"] == wanted
+
+
 def test_a_linear_domain_starts_at_zero_only_where_the_values_come_near_it() -> None:
     assert axes.linear_domain([0.02, 0.18])[0] == 0
     assert axes.linear_domain([0.95, 0.99])[0] > 0.9
