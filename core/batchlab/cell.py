@@ -24,8 +24,11 @@ class Target(Strict):
     """A value to reach: the first evaluation that reaches it is recorded, and may end the cell."""
 
     metric: Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+    """What is watched at each evaluation."""
     at_least: float | None = None
+    """Reached by this value or a larger one."""
     at_most: float | None = None
+    """Reached by this value or a smaller one."""
     stop: bool = False
     """Whether the cell ends there, as succeeded."""
 

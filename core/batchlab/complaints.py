@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from batchlab.errors import Fault, Loc
+from batchlab.errors import MOST_FAULTS, Fault, Loc
 from batchlab.kinds import Strict
 
 
 def faults(error: ValidationError, data: Any) -> list[Fault]:
-    """Every fault of `error` with its path in `data`, the document that was refused."""
-    found = [_fault(detail, data) for detail in error.errors(include_url=False)]
+    """The faults of `error`, as many as are told, with their paths in `data`, the document that was refused."""
+    found = [_fault(detail, data) for detail in error.errors(include_url=False)[:MOST_FAULTS]]
     return list({fault.loc: fault for fault in reversed(found)}.values())[::-1]
 
 

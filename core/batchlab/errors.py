@@ -27,11 +27,14 @@ class BatchlabError(Exception):
     """Something that the user can mend."""
 
 
+MOST_FAULTS = 100
+
+
 class SpecError(BatchlabError):
-    """The experiment's spec is wrong."""
+    """The experiment's spec is wrong. At most a hundred faults are told."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(faults[:MOST_FAULTS])
         super().__init__("; ".join(f"{'.'.join(map(str, f.loc)) or 'spec'}: {f.msg}" for f in self.faults))
 
     @classmethod

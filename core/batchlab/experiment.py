@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
 from batchlab.datasets import Dataset
 from batchlab.init import Init
-from batchlab.kinds import Many, OneOrMany, Strict
+from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
 from batchlab.lr_rules import LrRule
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer, Sgd
@@ -43,14 +43,11 @@ BatchSize = Annotated[
 Variant = dict[str, Any]
 
 
-def _seeds_form(value: Any) -> Literal["one", "many"]:
-    return "many" if isinstance(value, list | tuple) else "one"
-
-
 class Budget(Strict):
     """How long a cell trains: one of epochs, steps or examples."""
 
     epochs: Count | None = None
+    """Passes over the training rows."""
     steps: Count | None = None
     """Updates."""
     examples: Count | None = None
@@ -75,7 +72,9 @@ class Evaluate(Strict):
     """When both splits are evaluated: every n updates or every n epochs (default 1); also at 0 and after the last."""
 
     every_steps: Count | None = None
+    """After each update whose number is a multiple of this."""
     every_epochs: Count | None = None
+    """After each so many passes over the training rows."""
 
     @model_validator(mode="after")
     def _one(self) -> "Evaluate":
@@ -92,37 +91,58 @@ class ExperimentSpec(Strict):
     """A sweep: every combination of its axes is a cell, trained as a run of its own."""
 
     name: Text = "experiment"
+    """What lists call it."""
     tags: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    """Words to find it by."""
     note: Annotated[str, Field(max_length=20_000)] = ""
+    """Anything worth remembering."""
     study: Text | None = None
     """The preset this came from: chooses its plots and claims."""
     dataset: Dataset
+    """What is learnt."""
     model: Model
+    """The network that learns it."""
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)]
     """Rows per update: numbers, percentages of the training rows such as "10%", or "full"."""
     lr: LrRule
+    """The rule by which each batch size gets its learning rate."""
     momentum: OneOrMany[Momentum] = 0.0
     """Heavy-ball (or Nesterov) momentum; a list makes an axis."""
     optimizer: Optimizer = Sgd()
+    """How a gradient becomes a step; each of its numbers may be a list, which makes an axis."""
     schedule: Schedule = Constant()
+    """The factor on the rate, update by update."""
     budget: Budget
-    seeds: Annotated[Annotated[Count, Tag("one")] | Annotated[Many[Seed], Tag("many")], Discriminator(_seeds_form)] = 1
+    """How long each cell trains."""
+    seeds: Annotated[Annotated[Count, Tag("one")] | Annotated[Many[Seed], Tag("many")], Discriminator(one_or_many)] = 1
     """A count n for the seeds 0 .. n-1, or a list of seeds."""
     evaluate: Evaluate = Evaluate()
+    """How often the training and validation rows are evaluated."""
     probes: tuple[Probe, ...] = (GradNorm(), UpdateNorm(), ParamNorm())
+    """What is measured at every update, beside the loss and the time."""
     shuffle: Shuffle = "epoch"
+    """How often the rows get a new order: every epoch, once, or never."""
     split_seed: Seed | None = None
+    """One split for all seeds (default: each seed draws its own)."""
     init: Init = "default"
+    """The scheme of the initial weights."""
     loss: Loss | None = None
     """Default: cross_entropy for classes, half_squared_error for numbers."""
     reduction: Reduction = "mean"
     """Whether the loss that is minimised is the mean or the sum over the rows of a batch."""
     precision: Precision = "float32"
+    """Of weights and arithmetic; with bfloat16 the weights stay float32."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")] = "auto"
+    """Where to train: auto takes a GPU where there is one."""
     engine: Text = "auto"
+    """Which program trains: auto takes the fastest that can."""
     isolated: bool = False
+    """Whether nothing else may run on the machine meanwhile, for honest times."""
     limits: Limits = Limits()
+    """Bounds on each cell."""
     target: Target | None = None
+    """A value to reach."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Larger is served first."""
     variants: Annotated[tuple[Variant, ...], Field(max_length=100)] = ()
     """Named partial specs, each merged (RFC 7396) over the rest: arms that differ in anything."""

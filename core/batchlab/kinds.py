@@ -7,6 +7,7 @@ all follow from it. Installed packages add members through the entry point group
 each family live in a module of their own, and a program imports `batchlab.spec` before it.
 """
 
+from collections import Counter
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
@@ -16,20 +17,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 T = TypeVar("T")
 
 
-def _shape(value: Any) -> Literal["one", "many"]:
+def one_or_many(value: Any) -> Literal["one", "many"]:
+    """Which of the two a document means: the tag of `OneOrMany`'s members."""
     return "many" if isinstance(value, list | tuple) else "one"
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = [v for i, v in enumerate(values) if v in values[:i]] if len(set(values)) < len(values) else []
-    if twice:
-        raise ValueError(f"each value once: {twice[0]} is there twice")
+    value, times = Counter(values).most_common(1)[0]
+    if times > 1:
+        raise ValueError(f"each value once: {value} is there {'twice' if times == 2 else f'{times} times'}")
     return values
 
 
 Many = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
 """A list of different values."""
-OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[Many[T], Tag("many")], Discriminator(_shape)]
+OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[Many[T], Tag("many")], Discriminator(one_or_many)]
 """A value, or a list of values: an axis of the sweep. Lists live only in a spec; a cell holds plain numbers."""
 
 

@@ -58,6 +58,10 @@ def test_the_schema_uses_no_word_that_draft_7_does_not_know(validator: Any) -> N
     assert not [word for word in ('"$defs"', '"prefixItems"', '"discriminator"', "#/$defs/") if word in text]
 
 
+def test_every_field_of_a_spec_says_what_it_is(validator: Any) -> None:
+    assert [name for name, field in validator.schema["properties"].items() if not field.get("description")] == []
+
+
 def test_every_description_is_kept_beside_a_reference(validator: Any) -> None:
     assert "How long" in json.dumps(validator.schema["definitions"]["Budget"])
     assert validator.schema["properties"]["seeds"]["description"].startswith("A count n")

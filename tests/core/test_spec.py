@@ -109,6 +109,17 @@ def test_every_fault_is_told_at_once(document: Document) -> None:
     assert {fault.loc for fault in caught.value.faults} == {("colour",), ("seeds",), ("momentum", 1)}
 
 
+def test_a_flood_of_faults_is_cut(document: Document) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(document(batch_sizes=[0] * 50_000))
+    assert len(caught.value.faults) == 100
+
+
+def test_a_long_list_with_one_value_twice_is_refused_at_once(document: Document) -> None:
+    with pytest.raises(SpecError, match="1 is there twice"):
+        parse_spec(document(seeds=[*range(50_000), 1]))
+
+
 @pytest.mark.parametrize("missing", ["dataset", "model", "batch_sizes", "lr", "budget"])
 def test_five_keys_are_required(missing: str, document: Document) -> None:
     given = document()

@@ -98,7 +98,8 @@ class Log:
         first, last = self.tally.done + 1, self.tally.done + n
         probed = self._probed({need: values[:n] for need, values in norms.items()})
         updates = {"loss": losses[:n], **self._settings(first, n), **probed, "step_seconds": _single(laps[:n])}
-        kept = [(step, floats(values)) for step, values in self._evaluations if step < last + (not bad.size)]
+        until = last - 1 if bad.size else last  # the update that diverged has left nothing to evaluate
+        kept = [(step, floats(values)) for step, values in self._evaluations if step <= until]
         self._take_in(probed, laps[:n], kept)
         return CellBlock(
             first, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last,
