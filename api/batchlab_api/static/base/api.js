@@ -45,7 +45,7 @@ function keep(path, tag, data) {
 /** Every item of a list, page by page, up to `most`. */
 export async function all(path, { most = Infinity, signal } = {}) {
   const items = [];
-  for (let cursor = ""; cursor !== null && items.length < most; ) {
+  for (let cursor = ""; cursor !== null && items.length < most;) {
     const joined = cursor ? `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : path;
     const page = await get(joined, { signal });
     items.push(...page.items);

@@ -43,7 +43,11 @@ export function estimate({ mean, ci95 }) {
   return `${signed(Math.abs(mean).toFixed(places), mean)} ± ${half.toFixed(places)}`;
 }
 
-const TIMES = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
+const TIMES = [
+  [1, "s"],
+  [1e-3, "ms"],
+  [1e-6, "µs"],
+];
 
 /** An estimate in seconds, in the unit that suits it: "83.2 ± 0.4 µs". */
 export function estimatedTime({ mean, ci95 }) {
@@ -52,7 +56,11 @@ export function estimatedTime({ mean, ci95 }) {
   return `${estimate({ mean: mean / size, ci95: ci95 && ci95.map((end) => end / size) })} ${unit}`;
 }
 
-const SPANS = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+const SPANS = [
+  [86400, "d", 3600, "h"],
+  [3600, "h", 60, "min"],
+  [60, "min", 1, "s"],
+];
 
 /** A duration in its two largest units: "2 h 05 min", "41 s". */
 export function duration(seconds) {

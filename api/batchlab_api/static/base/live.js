@@ -28,7 +28,7 @@ export function follow(id, on) {
 function open(state) {
   close(state);
   state.over = false;
-  const stream = (state.stream = new EventSource(`${state.path}/events`));
+  const stream = (state.stream = new EventSource(`${state.path}/events?metrics=`));
   const listen = (name, call) => stream.addEventListener(name, (event) => call(JSON.parse(event.data)));
   listen("progress", (data) => state.on.progress(data));
   listen("status", (data) => state.on.status(data));

@@ -7,14 +7,15 @@ const SHARE = 4;
  * time. Work that takes long waits in proportion, so that a large picture leaves the server most of its time.
  */
 export function paced(work, seconds) {
-  const state = { timer: 0, busy: false, wanted: false, rest: 0, stopped: false };
+  const state = { timer: 0, busy: false, wanted: false, urgent: false, rest: 0, stopped: false };
   async function turn() {
     state.busy = true;
-    state.wanted = false;
+    state.wanted = state.urgent = false;
     const began = performance.now();
     await work();
     state.busy = false;
-    state.rest = performance.now() + Math.max(seconds * 1000, SHARE * (performance.now() - began));
+    const took = performance.now() - began;
+    state.rest = state.urgent ? 0 : performance.now() + Math.max(seconds * 1000, SHARE * took);
     if (state.wanted) ask();
   }
   function ask() {
@@ -28,6 +29,7 @@ export function paced(work, seconds) {
     /** Do it now, however lately it was done. */
     now() {
       state.rest = 0;
+      state.urgent = true;
       ask();
     },
     stop() {

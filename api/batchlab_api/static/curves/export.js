@@ -14,7 +14,8 @@ const address = (more = {}) => {
 /** A menu whose entries read the address when they are used. */
 export function exportMenu() {
   const button = (text, act) => h("button", { type: "button", onclick: act }, text);
-  const file = (format) => button(`Download ${format.toUpperCase()}`, () => window.location.assign(address({ format })));
+  const file = (format) =>
+    button(`Download ${format.toUpperCase()}`, () => window.location.assign(address({ format })));
   return menu(
     [
       button("Copy link", () => copy(location.href, "Link")),

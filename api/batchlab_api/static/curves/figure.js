@@ -20,12 +20,22 @@ export function figure(metric, unit, on) {
   const values = readout();
   const area = pointer(() => chart.plane(), {
     ...on,
-    hover: (x, y) => (x === null || !state.lines.length ? values.clear() : values.show(visible(state), state.options, x, y)),
+    hover: (x, y) =>
+      x === null || !state.lines.length ? values.clear() : values.show(visible(state), state.options, x, y),
   });
   values.clear();
   Object.assign(state, { badge: h("span.badge"), notes: h("p.notes.faint"), summary: h("p.sr"), table: dataTable() });
-  const head = h("figcaption", {}, h("h3", {}, metric, unit && unit !== "1" ? h("span.faint", {},  ` (${unit})`) : null), state.badge);
-  const node = h("figure.curve", {}, head, h("div.chartbox", {}, box, area), values.node, state.notes, state.summary, state.table.node);
+  const head = h("figcaption", {}, h("h3", {}, metric, unitText(unit)), state.badge);
+  const node = h(
+    "figure.curve",
+    {},
+    head,
+    h("div.chartbox", {}, box, area),
+    values.node,
+    state.notes,
+    state.summary,
+    state.table.node,
+  );
   const watch = new ResizeObserver(() => chart.resize());
   watch.observe(box);
   return {
@@ -36,6 +46,8 @@ export function figure(metric, unit, on) {
     dispose: () => (watch.disconnect(), chart.close()),
   };
 }
+
+const unitText = (unit) => (unit && unit !== "1" ? h("span.faint", {}, ` (${unit})`) : null);
 
 const visible = ({ lines, options: { isolated } }) =>
   isolated.length ? lines.filter(({ key }) => isolated.includes(key)) : lines;
@@ -79,6 +91,7 @@ function remarks(lines, ends) {
   const hidden = lines.reduce((sum, line) => sum + line.hidden, 0);
   const said = [];
   if (hidden) said.push(`${plural(hidden, "point")} ≤ 0 not shown on a log axis.`);
+  if (ends.floor !== null) said.push(`Bands reach lower: they are cut at ${number(ends.floor, 2)}.`);
   if (ends.cut) said.push("The axis is fitted to the lines that did not diverge.");
   return said.join(" ");
 }

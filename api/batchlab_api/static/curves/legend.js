@@ -9,7 +9,11 @@ export function legend(on) {
   const list = h("ul");
   const [names, hint] = [h("h3"), h("p.faint")];
   const state = { on, isolated: [], counted: false };
-  const draw = keyed(list, (line) => line.key, () => entry(state));
+  const draw = keyed(
+    list,
+    (line) => line.key,
+    () => entry(state),
+  );
   return {
     node: h("aside.legend", { "aria-label": "Lines" }, names, list, hint),
     update(lines, { isolated, group, axes }) {

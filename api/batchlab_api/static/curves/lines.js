@@ -43,14 +43,22 @@ function points(one, options) {
   const edges = edgesOf(one, options.band);
   const found = [];
   let hidden = 0;
-  for (let i = 0; i < one.x.length; i += 1) {
+  for (let i = 0; i < drawable(one); i += 1) {
     const [x, y] = [one.x[i], one.mean[i]];
     if (y === null) continue;
     if ((options.logY && y <= 0) || (options.logX && x <= 0)) hidden += 1;
     else found.push({ x, y, ...edges(i, y) });
   }
-  return { points: found, hidden, last: found.at(-1)?.y ?? null };
+  return { points: found, hidden, last: lastOf(one) };
 }
+
+/**
+ * How many of a series's points make its line. The last of a thinned one is the last update's own value, not a mean
+ * like those before it: in the line it would look like a sudden end.
+ */
+const drawable = ({ x, exact }) => (exact || x.length < 4 ? x.length : x.length - 1);
+
+const lastOf = ({ mean }) => mean.findLast((value) => value !== null) ?? null;
 
 /** Ends of the band at a point. An interval of two seeds is so wide that it tells nothing: there min and max stand. */
 function edgesOf({ min, max, lo, hi, n }, band) {
@@ -59,15 +67,21 @@ function edgesOf({ min, max, lo, hi, n }, band) {
   return (i, y) => ({ lo: (told(i) ? lo[i] : min[i]) ?? y, hi: (told(i) ? hi[i] : max[i]) ?? y });
 }
 
-/** Where the axes begin and end: { x: [from, to], y: [from, to], cut } with `cut` where diverged lines go beyond. */
+/**
+ * Where the axes begin and end: { x: [from, to], y: [from, to], cut, floor }: `cut` where diverged lines go beyond,
+ * `floor` where bands are cut below.
+ */
 export function domains(lines, options) {
   const sound = lines.filter(({ divergedAt, points: p }) => divergedAt === null && p.length);
   const fitted = options.fitAll || !sound.length ? lines : sound;
   const x = padded(spread(lines, "x", "x"), options.logX, 0);
   if (options.from !== "") x[0] = Number(options.from);
   if (options.to !== "") x[1] = Number(options.to);
-  const y = padded(bounded(spread(fitted, "lo", "hi"), fitted, options), options.logY, 0.04);
-  return { x, y, cut: fitted !== lines && lines.some((line) => line.points.some((p) => p.y > y[1])) };
+  const whole = spread(fitted, "lo", "hi");
+  const shown = options.logY ? floored(whole, fitted) : whole;
+  const y = padded(shown, options.logY, 0.04);
+  const cut = fitted !== lines && lines.some((line) => line.points.some((p) => p.y > y[1]));
+  return { x, y, cut, floor: shown[0] > whole[0] ? y[0] : null };
 }
 
 function spread(lines, low, high) {
@@ -81,10 +95,8 @@ function spread(lines, low, high) {
   return from <= to ? [from, to] : [0, 1];
 }
 
-/** On a log axis a band may reach below zero: the axis then begins at the lowest mean. */
-function bounded([from, to], lines, { logY }) {
-  return logY && from <= 0 ? [spread(lines, "y", "y")[0] / 1.5, to] : [from, to];
-}
+/** On a log axis a band may reach to nothing: it is cut a decade below the lowest mean. */
+const floored = ([from, to], lines) => [Math.max(from, spread(lines, "y", "y")[0] / 10), to];
 
 function padded([from, to], isLog, share) {
   if (isLog) return from > 0 && to > from ? [from / (to / from) ** share, to * (to / from) ** share] : [1e-3, 1];

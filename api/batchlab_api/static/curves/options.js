@@ -91,7 +91,9 @@ const spaced = (list, count) =>
 /** The name of a line: the same for a cell and for the series that the server makes of it. */
 export function keyOf(point, { group }) {
   const by = [point.variant ?? "", point.batch_size, point.lr, point.momentum ?? ""];
-  const params = Object.entries(point.params ?? {}).sort().flat();
+  const params = Object.entries(point.params ?? {})
+    .sort()
+    .flat();
   return [...by, ...params, group === "cell" ? point.seed : "all"].join("_").replace(/,/g, ";");
 }
 

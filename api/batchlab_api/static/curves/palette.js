@@ -8,7 +8,14 @@ const NAMES = {
   light: ["#0072b2", "#d55e00", "#007a59", "#b4568a", "#a87000", "#2e86c1", "#000000"],
   dark: ["#56b4e9", "#e69f00", "#2cc295", "#f0e442", "#ff8a3d", "#e59ac4", "#ffffff"],
 };
-const DASHES = [[1, 0], [7, 3], [2, 2], [8, 3, 2, 3], [4, 2], [12, 3]];
+const DASHES = [
+  [1, 0],
+  [7, 3],
+  [2, 2],
+  [8, 3, 2, 3],
+  [4, 2],
+  [12, 3],
+];
 
 /** What is not data. */
 export const INK = {
@@ -19,7 +26,9 @@ export const INK = {
 /** A colour for each of `values`: numbers along an ordered ramp, names from a distinct set. */
 export function colours(values, theme) {
   const ordered = values.every((value) => typeof value === "number");
-  return values.map((_, i) => (ordered ? onRamp(i, values.length, RAMP[theme]) : NAMES[theme][i % NAMES[theme].length]));
+  return values.map((_, i) =>
+    ordered ? onRamp(i, values.length, RAMP[theme]) : NAMES[theme][i % NAMES[theme].length],
+  );
 }
 
 function onRamp(i, count, anchors) {
@@ -30,7 +39,13 @@ function onRamp(i, count, anchors) {
 
 function mixed(one, other, share) {
   const parts = [1, 3, 5].map((i) => [one, other].map((colour) => parseInt(colour.slice(i, i + 2), 16)));
-  return `#${parts.map(([a, b]) => Math.round(a + (b - a) * share).toString(16).padStart(2, "0")).join("")}`;
+  return `#${parts
+    .map(([a, b]) =>
+      Math.round(a + (b - a) * share)
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("")}`;
 }
 
 /** A dash for the i-th of several values: on and off, in pixels. */

@@ -11,7 +11,10 @@ import { legend } from "./legend.js";
 import { drawn, options, request } from "./options.js";
 
 const LEAST_SECONDS = 1;
+/** Points of all lines together, and of one. */
 const POINTS_IN_ALL = 16000;
+const LEAST_POINTS = 100;
+const MOST_POINTS = 1000;
 
 /** `change(changes)` hears of what the reader does, as changes of the address. */
 export function curvesPanel(experiment, cells, change) {
@@ -21,7 +24,12 @@ export function curvesPanel(experiment, cells, change) {
   panel.pill = h("button.pill", { type: "button", hidden: true, onclick: () => change({ from: "", to: "" }) });
   panel.note = h("p.notes.faint");
   panel.stack = h("div.figures");
-  panel.node = h("div.curves", {}, h("div.main", {}, panel.error, panel.pill, panel.note, panel.stack), panel.legend.node);
+  panel.node = h(
+    "div.curves",
+    {},
+    h("div.main", {}, panel.error, panel.pill, panel.note, panel.stack),
+    panel.legend.node,
+  );
   panel.pace = paced(() => refresh(panel), LEAST_SECONDS);
   const redraw = () => draw(panel);
   window.addEventListener("theme", redraw);
@@ -44,8 +52,9 @@ export function curvesPanel(experiment, cells, change) {
 function update(panel, query) {
   panel.query = query;
   if (!isZoomed(panel)) resume(panel);
-  if (panel.series) draw(panel);
-  panel.pace.now();
+  // A choice about looks shows at once; for other numbers the picture waits for them.
+  if (panel.series && wanted(panel).path === panel.path) draw(panel);
+  else panel.pace.now();
 }
 
 const isZoomed = ({ query }) => Boolean(query.from || query.to);
@@ -68,19 +77,23 @@ function changed(panel, experiment) {
   say(panel.pill, `${count(done - panel.frozenAt)} new updates — follow`);
 }
 
+/** What the choices ask of the server: { picked, path }. */
+function wanted({ query, experiment, cells }) {
+  const chosen = options(query, experiment, cells.items);
+  const picked = drawn(cells.items, chosen);
+  const share = Math.floor(POINTS_IN_ALL / Math.max(picked.lines * chosen.metrics.length, 1));
+  const points = Math.max(LEAST_POINTS, Math.min(MOST_POINTS, share));
+  const base = apiPath(["experiments", experiment.id, "curves"]);
+  return { picked, path: `${base}${search(request(chosen, picked, points))}` };
+}
+
 async function refresh(panel) {
-  const cells = panel.cells.items;
-  if (!cells || !panel.query) return;
-  const chosen = options(panel.query, panel.experiment, cells);
-  const picked = drawn(cells, chosen);
-  const points = Math.max(100, Math.min(1000, Math.floor(POINTS_IN_ALL / Math.max(picked.lines, 1) / chosen.metrics.length)));
-  const path = `${apiPath(["experiments", panel.experiment.id, "curves"])}${search(request(chosen, picked, points))}`;
+  if (!panel.cells.items || !panel.query) return;
+  const { picked, path } = wanted(panel);
   try {
     const answer = await get(path, { signal: panel.signal });
-    if (answer === panel.answer) return;
-    panel.answer = answer;
-    panel.series = answer.series;
-    panel.picked = picked;
+    if (answer === panel.answer || path !== wanted(panel).path) return;
+    Object.assign(panel, { answer, picked, path, series: answer.series });
     fill(panel.error);
     draw(panel);
   } catch (error) {
@@ -128,7 +141,8 @@ function arrange(panel, figures) {
   const nodes = figures.map(({ node }) => node);
   const nothing = !panel.series.length;
   if (nothing) return fill(panel.stack, waiting(panel.experiment));
-  if (nodes.some((node, i) => panel.stack.children[i] !== node) || panel.stack.childElementCount !== nodes.length) fill(panel.stack, nodes);
+  if (nodes.some((node, i) => panel.stack.children[i] !== node) || panel.stack.childElementCount !== nodes.length)
+    fill(panel.stack, nodes);
   return undefined;
 }
 

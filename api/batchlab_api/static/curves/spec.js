@@ -4,6 +4,9 @@ import { INK } from "./palette.js";
 
 const TICKS = { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8, labelPadding: 5 };
 
+/** 250k, 20, 0.01: prefixes for the large only. */
+const X_LABEL = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')";
+
 /** `shape` is what makes two charts different: { lines, logX, logY, xTitle, theme, dots, banded }. */
 export function chartSpec(shape, size) {
   return {
@@ -12,20 +15,22 @@ export function chartSpec(shape, size) {
     autosize: { type: "fit", contains: "padding" },
     padding: { left: 2, top: 8, right: 12, bottom: 2 },
     background: null,
-    params: [
-      ...["xMin", "xMax", "yMin", "yMax"].map((name) => ({ name, value: 1 })),
-      { name: "focus", value: [] },
-    ],
+    params: [...["xMin", "xMax", "yMin", "yMax"].map((name) => ({ name, value: 1 })), { name: "focus", value: [] }],
     config: config(shape.theme),
     encoding: encoding(shape),
-    layer: [...(shape.banded ? [band()] : []), line(shape), cross(shape)],
+    layer: [...(shape.banded ? [band(shape)] : []), line(shape), cross(shape)],
   };
 }
 
 function config(theme) {
   const { ink, faint, grid } = INK[theme];
   const colours = { domainColor: faint, tickColor: faint, gridColor: grid, labelColor: ink, titleColor: ink };
-  return { font: "system-ui, sans-serif", view: { stroke: null }, axis: { ...TICKS, ...colours }, legend: { disable: true } };
+  return {
+    font: "system-ui, sans-serif",
+    view: { stroke: null },
+    axis: { ...TICKS, ...colours },
+    legend: { disable: true },
+  };
 }
 
 function encoding(shape) {
@@ -35,7 +40,7 @@ function encoding(shape) {
       field: "x",
       type: "quantitative",
       scale: scale("x", shape.logX),
-      axis: { title: shape.xTitle, tickCount: 7, format: "~s", grid: false },
+      axis: { title: shape.xTitle, tickCount: 7, labelExpr: X_LABEL, grid: false },
     },
     color: { field: "k", type: "nominal", scale: { domain: keys, range: shape.lines.map(({ colour }) => colour) } },
   };
@@ -56,15 +61,26 @@ const Y_AXIS = {
 
 const yOf = (shape) => ({ field: "y", type: "quantitative", scale: scale("y", shape.logY), axis: Y_AXIS });
 
-const FAINT = (shown, faded) => ({
-  condition: { test: "length(focus) == 0 || indexof(focus, datum.k) >= 0", value: shown },
+/** An opacity for lines that are in focus, one while none is, and one for the others. */
+const emphasis = (focused, plain, faded) => ({
+  condition: [
+    { test: "length(focus) == 0", value: plain },
+    { test: "indexof(focus, datum.k) >= 0", value: focused },
+  ],
   value: faded,
 });
 
-const band = () => ({
+/** The more bands lie over each other, the fainter each of them. */
+const bandOpacity = ({ lines }) => Math.max(0.03, Math.min(0.18, 0.6 / Math.max(lines.length, 1)));
+
+const band = (shape) => ({
   data: { name: "points" },
   mark: { type: "area", clip: true, line: false },
-  encoding: { y: { field: "lo", type: "quantitative" }, y2: { field: "hi" }, opacity: FAINT(0.16, 0.02) },
+  encoding: {
+    y: { field: "lo", type: "quantitative" },
+    y2: { field: "hi" },
+    opacity: emphasis(0.2, bandOpacity(shape), 0),
+  },
 });
 
 function line(shape) {
@@ -76,7 +92,7 @@ function line(shape) {
     encoding: {
       y: yOf(shape),
       strokeDash: { field: "k", type: "nominal", scale: dashes },
-      opacity: FAINT(1, 0.1),
+      opacity: emphasis(1, 1, 0.1),
     },
   };
 }
@@ -84,5 +100,5 @@ function line(shape) {
 const cross = (shape) => ({
   data: { name: "crosses" },
   mark: { type: "text", text: "✕", fontSize: 15, fontWeight: "bold", stroke: INK[shape.theme].ink, strokeWidth: 0.4 },
-  encoding: { y: { field: "y", type: "quantitative" }, opacity: FAINT(1, 0.15) },
+  encoding: { y: { field: "y", type: "quantitative" }, opacity: emphasis(1, 1, 0.15) },
 });

@@ -37,7 +37,9 @@ function controls(experiment, options, sizes, change) {
     select("Band", options.group === "seed" ? BANDS : CELL_BANDS, options.band, (band) => change({ _band: band })),
     colourSelect(options, change),
     sizes.length > 1 ? sizeMenu(sizes, options.batchSizes, change) : null,
-    options.from || options.to ? h("button", { type: "button", onclick: () => change({ from: "", to: "" }) }, "Undo zoom") : null,
+    options.from || options.to
+      ? h("button", { type: "button", onclick: () => change({ from: "", to: "" }) }, "Undo zoom")
+      : null,
   ];
 }
 
@@ -48,7 +50,9 @@ function colourSelect({ axes, colour }, change) {
 }
 
 function select(name, choices, value, chosen) {
-  const options = Object.entries(choices).map(([key, text]) => h("option", { value: key, selected: key === value }, text));
+  const options = Object.entries(choices).map(([key, text]) =>
+    h("option", { value: key, selected: key === value }, text),
+  );
   return h("select", { "aria-label": name, title: name, onchange: (event) => chosen(event.target.value) }, options);
 }
 
@@ -57,7 +61,9 @@ const toggle = (name, on, chosen) =>
 
 function metricMenu(all, chosen, change) {
   const pick = (name) => {
-    const now = chosen.includes(name) ? chosen.filter((other) => other !== name) : [...chosen, name].slice(-MOST_METRICS);
+    const now = chosen.includes(name)
+      ? chosen.filter((other) => other !== name)
+      : [...chosen, name].slice(-MOST_METRICS);
     if (now.length) change({ metrics: now.join(",") });
   };
   return checks("metrics", chosen.join(", "), all, (name) => chosen.includes(name), pick);
@@ -65,7 +71,9 @@ function metricMenu(all, chosen, change) {
 
 function sizeMenu(sizes, chosen, change) {
   const pick = (size) => {
-    const now = chosen.includes(size) ? chosen.filter((other) => other !== size) : [...chosen, size].sort((a, b) => a - b);
+    const now = chosen.includes(size)
+      ? chosen.filter((other) => other !== size)
+      : [...chosen, size].sort((a, b) => a - b);
     change({ batch_size: now.length === sizes.length ? "" : now.join(",") });
   };
   const title = chosen.length ? `Batch ${chosen.join(", ")}` : "All batch sizes";
@@ -75,6 +83,11 @@ function sizeMenu(sizes, chosen, change) {
 /** A menu of check boxes that stays open while it is used. */
 function checks(id, title, values, isOn, pick) {
   const box = (value) =>
-    h("label.check", {}, h("input", { type: "checkbox", checked: isOn(value), onchange: () => pick(value) }), String(value));
+    h(
+      "label.check",
+      {},
+      h("input", { type: "checkbox", checked: isOn(value), onchange: () => pick(value) }),
+      String(value),
+    );
   return h("details.menu", { id }, h("summary.button", {}, title), h("div.entries.checks", {}, values.map(box)));
 }

@@ -1,5 +1,6 @@
 /** Charts by Vega-Lite, from the bundle that the server ships; loaded when the first chart is needed. */
 
+const ERRORS = 1;
 let loading = null;
 
 /** vega-embed, loaded once. */
@@ -21,7 +22,14 @@ function embedder() {
 /** Draw `spec` into `box`; the security policy forbids eval, so expressions are interpreted. */
 export async function draw(box, spec, options = {}) {
   const embed = await embedder();
-  return embed(box, spec, { ast: true, actions: false, renderer: "canvas", tooltip: false, ...options });
+  return embed(box, spec, {
+    ast: true,
+    actions: false,
+    renderer: "canvas",
+    tooltip: false,
+    logLevel: ERRORS,
+    ...options,
+  });
 }
 
 /** A chart that is built once for each structure, and otherwise only given new data. */
@@ -52,7 +60,11 @@ export class LiveChart {
   async build(key, spec, data, params) {
     const fresh = document.createElement("div");
     const datasets = { ...spec.datasets, ...data };
-    const filled = { ...spec, datasets, params: spec.params.map((p) => (p.name in params ? { ...p, value: params[p.name] } : p)) };
+    const filled = {
+      ...spec,
+      datasets,
+      params: spec.params.map((p) => (p.name in params ? { ...p, value: params[p.name] } : p)),
+    };
     const result = await draw(fresh, filled);
     this.result?.finalize();
     this.box.replaceChildren(fresh);
@@ -82,10 +94,17 @@ export class LiveChart {
   plane() {
     if (!this.result) return null;
     const { view } = this.result;
-    const [left, top] = view.origin();
+    const [[x, y], padding] = [view.origin(), view.padding()];
     const scale = (name) => view.scale(name);
     const [[x0, x1], [y1, y0]] = [scale("x").range(), scale("y").range()];
-    return { left, top, width: x1 - x0, height: y1 - y0, x: scale("x"), y: scale("y") };
+    return {
+      left: x + padding.left,
+      top: y + padding.top,
+      width: x1 - x0,
+      height: y1 - y0,
+      x: scale("x"),
+      y: scale("y"),
+    };
   }
 
   close() {

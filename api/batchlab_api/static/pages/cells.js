@@ -12,7 +12,14 @@ const MOST = 500;
 const FIRST = ["failed", "diverged", "running"];
 
 export function cellsTab(experiment, store) {
-  const tab = { experiment, query: {}, selected: "", cells: null, bar: h("div.toolbar"), body: h("div", {}, skeleton(5)) };
+  const tab = {
+    experiment,
+    query: {},
+    selected: "",
+    cells: null,
+    bar: h("div.toolbar"),
+    body: h("div", {}, skeleton(5)),
+  };
   const unlisten = store.listen((cells) => ((tab.cells = cells), draw(tab)));
   return {
     node: h("div", {}, tab.bar, tab.body),
@@ -35,8 +42,18 @@ function draw(tab) {
 
 function statuses({ cells, query }) {
   const choice = (status, text) =>
-    h("button.toggle", { type: "button", "aria-pressed": String((query._status ?? "") === status), onclick: () => push({ _status: status }) }, text);
-  const has = CELL_STATUSES.map((status) => [status, cells.filter((cell) => cell.status === status).length]).filter(([, n]) => n);
+    h(
+      "button.toggle",
+      {
+        type: "button",
+        "aria-pressed": String((query._status ?? "") === status),
+        onclick: () => push({ _status: status }),
+      },
+      text,
+    );
+  const has = CELL_STATUSES.map((status) => [status, cells.filter((cell) => cell.status === status).length]).filter(
+    ([, n]) => n,
+  );
   return [choice("", `all ${count(cells.length)}`), has.map(([status, n]) => choice(status, `${status} ${count(n)}`))];
 }
 
@@ -48,8 +65,20 @@ function list({ cells, query, experiment }, axes) {
   const table = h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name || h("span.sr", {}, "status"))))),
-    h("tbody", {}, sorted.slice(0, MOST).map((cell) => row(cell, axes, experiment.id))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((name) => h("th", { scope: "col" }, name || h("span.sr", {}, "status"))),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      sorted.slice(0, MOST).map((cell) => row(cell, axes, experiment.id)),
+    ),
   );
   const rest = sorted.length > MOST ? h("p.faint", {}, `The first ${MOST} of ${count(sorted.length)}.`) : null;
   return [h("div.scroll.card", {}, table), rest];
@@ -83,12 +112,18 @@ function remark(cell) {
 function neighbours({ cells, experiment }, one) {
   const place = cells.indexOf(one);
   const to = (cell, words) =>
-    cell ? h("a.button", { href: link(["experiments", experiment.id, "cells", cell.id]) }, words) : h("button", { type: "button", disabled: true }, words);
+    cell
+      ? h("a.button", { href: link(["experiments", experiment.id, "cells", cell.id]) }, words)
+      : h("button", { type: "button", disabled: true }, words);
   return [
     h("a.button", { href: link(["experiments", experiment.id, "cells"]) }, "All cells"),
     to(cells[place - 1], "← Before"),
     to(cells[place + 1], "After →"),
-    h("a.button", { href: link(["experiments", experiment.id, "curves"], { cells: one.id, group: "cell" }) }, "Its curves"),
+    h(
+      "a.button",
+      { href: link(["experiments", experiment.id, "curves"], { cells: one.id, group: "cell" }) },
+      "Its curves",
+    ),
   ];
 }
 
@@ -107,7 +142,16 @@ function details(cell, axes) {
     remark: remark(cell) || null,
   };
   const heading = h("h2", {}, labelOf(cell, axes) || `Cell ${cell.ordinal}`);
-  return [heading, h("div.columns", {}, factTable("Cell", facts), factTable("Result", results(cell)), factTable("Where", flat(cell.environment)))];
+  return [
+    heading,
+    h(
+      "div.columns",
+      {},
+      factTable("Cell", facts),
+      factTable("Result", results(cell)),
+      factTable("Where", flat(cell.environment)),
+    ),
+  ];
 }
 
 const results = ({ result }) =>
@@ -119,7 +163,12 @@ function resultText(value) {
 }
 
 const flat = (environment) =>
-  Object.fromEntries(Object.entries(environment ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]));
+  Object.fromEntries(
+    Object.entries(environment ?? {}).map(([name, value]) => [
+      name,
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]),
+  );
 
 function factTable(heading, facts) {
   const rows = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined);

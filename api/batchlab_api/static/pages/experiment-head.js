@@ -50,7 +50,8 @@ function update(parts, experiment) {
 function sentence({ status, progress, created_at, started_at, finished_at }) {
   const said = [`${count(progress.updates_done)} of ${count(progress.updates_total)} updates`, words(progress.cells)];
   if (status === "running" && progress.eta_seconds !== null) said.push(`${duration(progress.eta_seconds)} left`);
-  if (started_at && finished_at) said.push(`took ${duration((Date.parse(finished_at) - Date.parse(started_at)) / 1000)}`);
+  if (started_at && finished_at)
+    said.push(`took ${duration((Date.parse(finished_at) - Date.parse(started_at)) / 1000)}`);
   said.push(finished_at ? instant(finished_at) : `posted ${ago(created_at)}`);
   return said.join(" · ");
 }

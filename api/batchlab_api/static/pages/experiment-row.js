@@ -61,5 +61,8 @@ function showTags(node, tags) {
   const key = tags.join("\n");
   if (node.dataset.key === key) return;
   node.dataset.key = key;
-  fill(node, tags.map((tag) => h("a.tag", { href: link(["experiments"], { tag }) }, tag)));
+  fill(
+    node,
+    tags.map((tag) => h("a.tag", { href: link(["experiments"], { tag }) }, tag)),
+  );
 }

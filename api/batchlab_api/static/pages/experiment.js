@@ -60,7 +60,11 @@ async function load(page) {
   } catch (error) {
     if (page.disposed || page.experiment) return;
     if (error.status === 404) gone(page);
-    else fill(page.node, problemCard(error, () => load(page)));
+    else
+      fill(
+        page.node,
+        problemCard(error, () => load(page)),
+      );
   }
 }
 
@@ -110,7 +114,9 @@ function show(page) {
 
 function drawTabs(page, now) {
   const address = (name) =>
-    name === "spec" ? link(["experiments", page.id], { _tab: "spec" }) : link(["experiments", page.id, name].filter(Boolean));
+    name === "spec"
+      ? link(["experiments", page.id], { _tab: "spec" })
+      : link(["experiments", page.id, name].filter(Boolean));
   const entry = ([name, [word]]) => h("a", { href: address(name), "aria-current": name === now ? "page" : null }, word);
   fill(page.tabs, Object.entries(TABS).map(entry));
 }

@@ -41,7 +41,11 @@ function update(page, url) {
   page.url = url;
   page.filters.update(url.query);
   page.poll?.stop();
-  page.poll = poll((signal) => ask(page, signal), ASK_SECONDS, (error) => show(page, null, error));
+  page.poll = poll(
+    (signal) => ask(page, signal),
+    ASK_SECONDS,
+    (error) => show(page, null, error),
+  );
 }
 
 /** As many pages as the reader has opened; a cursor in the address is where the first begins. */
@@ -62,7 +66,11 @@ const pages = (page) => Number(page.url.query._pages) || 1;
 function show(page, answer, error) {
   if (error) {
     // What is shown stays readable while the server is away; the frame says that it is.
-    if (!page.list.childElementCount) fill(page.below, problemCard(error, () => page.poll.now()));
+    if (!page.list.childElementCount)
+      fill(
+        page.below,
+        problemCard(error, () => page.poll.now()),
+      );
     return;
   }
   page.rows(answer.items);
@@ -70,9 +78,7 @@ function show(page, answer, error) {
 }
 
 const more = (page, next) =>
-  next === null
-    ? null
-    : h("button", { type: "button", onclick: () => replace({ _pages: pages(page) + 1 }) }, "More");
+  next === null ? null : h("button", { type: "button", onclick: () => replace({ _pages: pages(page) + 1 }) }, "More");
 
 function nothing(query) {
   if (query.q || query.status || query.tag) {
@@ -81,7 +87,12 @@ function nothing(query) {
   }
   const example = h("button.primary", { type: "button", onclick: () => runExample(example) }, "Run a short example");
   const study = h("a.button", { href: link(["studies"]) }, "Choose a study");
-  return emptyCard("Nothing here yet", "An experiment trains one model at many batch sizes, rates and seeds.", example, study);
+  return emptyCard(
+    "Nothing here yet",
+    "An experiment trains one model at many batch sizes, rates and seeds.",
+    example,
+    study,
+  );
 }
 
 function filters() {
@@ -104,4 +115,9 @@ function filters() {
 }
 
 const tagChip = (tag) =>
-  h("a.chip.on", { href: changed({ tag: "", cursor: "" }), title: "Show every tag" }, tag, h("span", { "aria-hidden": "true" }, " ×"));
+  h(
+    "a.chip.on",
+    { href: changed({ tag: "", cursor: "" }), title: "Show every tag" },
+    tag,
+    h("span", { "aria-hidden": "true" }, " ×"),
+  );

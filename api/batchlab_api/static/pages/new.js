@@ -6,7 +6,7 @@ import { debounced, fill, h, say } from "../base/dom.js";
 import { go, title } from "../base/router.js";
 import { editor } from "../parts/editor.js";
 import { placeOf, syntaxFault } from "../parts/json-places.js";
-import { compact } from "../parts/json-text.js";
+import { compact, tidy } from "../parts/json-text.js";
 import { planLine } from "../parts/plan.js";
 import { problemCard, skeleton } from "../parts/problem.js";
 import { run } from "../parts/run.js";
@@ -42,9 +42,13 @@ function update(page, url) {
 async function open(page) {
   try {
     const spec = await begun(page.from);
-    if (!page.disposed) build(page, compact(spec));
+    if (!page.disposed) build(page, compact(tidy(spec)));
   } catch (error) {
-    if (!page.disposed) fill(page.node, problemCard(error, () => open(page)));
+    if (!page.disposed)
+      fill(
+        page.node,
+        problemCard(error, () => open(page)),
+      );
   }
 }
 
@@ -65,8 +69,15 @@ function build(page, text) {
   page.list = h("ul.faults", { id: "faults" });
   page.state = h("p.faint", { role: "status" });
   page.button = h("button.primary", { type: "button", onclick: () => start(page) }, "Run");
-  page.editor.node.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && start(page));
-  fill(page.node, h("div.heading", {}, h("h1", {}, "New experiment"), studyChoice()), h("div.split", {}, page.editor.node, side(page)));
+  page.editor.node.addEventListener(
+    "keydown",
+    (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && start(page),
+  );
+  fill(
+    page.node,
+    h("div.heading", {}, h("h1", {}, "New experiment"), studyChoice()),
+    h("div.split", {}, page.editor.node, side(page)),
+  );
   check(page);
 }
 
@@ -78,17 +89,37 @@ const side = (page) =>
     page.plan.node,
     page.state,
     page.list,
-    h("p.actions", {}, page.button, button("Copy curl", () => curl(page.editor.text())), button("Copy Python", () => python(page.editor.text()))),
-    h("p.faint", {}, "Lists in batch_sizes, lr, momentum and the optimizer's numbers are axes: their product is trained. ", h("a", { href: "/schema/experiment.json" }, "The schema"), " tells every key."),
+    h(
+      "p.actions",
+      {},
+      page.button,
+      button("Copy curl", () => curl(page.editor.text())),
+      button("Copy Python", () => python(page.editor.text())),
+    ),
+    h(
+      "p.faint",
+      {},
+      "Lists in batch_sizes, lr, momentum and the optimizer's numbers are axes: their product is trained. ",
+      h("a", { href: "/schema/experiment.json" }, "The schema"),
+      " tells every key.",
+    ),
   );
 
-const button = (text, what) => h("button", { type: "button", onclick: () => copy(what(), text.replace("Copy ", "")) }, text);
+const button = (text, what) =>
+  h("button", { type: "button", onclick: () => copy(what(), text.replace("Copy ", "")) }, text);
 
 /** Begin from a study instead. */
 function studyChoice() {
-  const choice = h("select.from", { "aria-label": "Begin from a study" }, h("option", { value: "" }, "Begin from a study…"));
+  const choice = h(
+    "select.from",
+    { "aria-label": "Begin from a study" },
+    h("option", { value: "" }, "Begin from a study…"),
+  );
   choice.addEventListener("change", () => choice.value && go(link(["new"], { from: `study:${choice.value}` })));
-  get("/studies").then(({ items }) => choice.append(...items.map(({ name, title: text }) => h("option", { value: name }, text))), complain);
+  get("/studies").then(
+    ({ items }) => choice.append(...items.map(({ name, title: text }) => h("option", { value: name }, text))),
+    complain,
+  );
   return choice;
 }
 
@@ -110,7 +141,11 @@ async function check(page) {
 }
 
 function refused(page, text, error) {
-  const faults = (error.errors ?? []).map((fault) => ({ ...placeOf(text, fault), msg: fault.msg, where: fault.loc.join(".") || "spec" }));
+  const faults = (error.errors ?? []).map((fault) => ({
+    ...placeOf(text, fault),
+    msg: fault.msg,
+    where: fault.loc.join(".") || "spec",
+  }));
   show(page, faults);
   if (!faults.length) say(page.state, error.message);
 }
@@ -120,7 +155,21 @@ function show(page, faults) {
   page.editor.mark(faults);
   if (faults.length) page.plan.clear();
   say(page.state, faults.length ? "Nothing can run before this is mended:" : "Ready to run.");
-  fill(page.list, faults.map((fault) => h("li", {}, h("button.faultlink", { type: "button", onclick: () => page.editor.goTo(fault) }, h("code", {}, fault.where), ` ${fault.msg}`))));
+  fill(
+    page.list,
+    faults.map((fault) =>
+      h(
+        "li",
+        {},
+        h(
+          "button.faultlink",
+          { type: "button", onclick: () => page.editor.goTo(fault) },
+          h("code", {}, fault.where),
+          ` ${fault.msg}`,
+        ),
+      ),
+    ),
+  );
   return !faults.length;
 }
 
@@ -129,6 +178,9 @@ async function start(page) {
   const text = page.editor.text();
   const broken = syntaxFault(text);
   if (broken) show(page, [{ ...broken, where: "JSON" }]);
-  else await run("/experiments", text, { key: page.key, button: page.button }).catch((error) => refused(page, text, error));
+  else
+    await run("/experiments", text, { key: page.key, button: page.button }).catch((error) =>
+      refused(page, text, error),
+    );
   if (page.faults.length) page.editor.goTo(page.faults[0]);
 }

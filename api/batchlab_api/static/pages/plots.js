@@ -22,7 +22,11 @@ export function plotFigures(experiment, { most = Infinity }) {
   const list = h("div.plots");
   const below = h("div", {}, skeleton(4));
   const plots = new Set();
-  const rows = keyed(list, ({ name }) => name, (info) => tracked(plots, plotFigure(experiment.id, info, abort.signal)));
+  const rows = keyed(
+    list,
+    ({ name }) => name,
+    (info) => tracked(plots, plotFigure(experiment.id, info, abort.signal)),
+  );
   const state = { experiment, most, below, rows, plots, signal: abort.signal };
   const pace = paced(() => refresh(state), LEAST_SECONDS);
   const redraw = () => plots.forEach((plot) => plot.draw());
@@ -46,7 +50,10 @@ async function refresh({ experiment, most, below, rows, plots, signal }) {
   try {
     const { items } = await get(apiPath(["experiments", experiment.id, "plots"]), { signal });
     rows(items.slice(0, most));
-    fill(below, items.length ? null : emptyCard("No plot fits", "Plots over the batch size need more than one of them."));
+    fill(
+      below,
+      items.length ? null : emptyCard("No plot fits", "Plots over the batch size need more than one of them."),
+    );
     await Promise.all([...plots].map((plot) => plot.draw()));
   } catch (error) {
     if (!signal.aborted && !plots.size) fill(below, problemCard(error));
@@ -54,9 +61,21 @@ async function refresh({ experiment, most, below, rows, plots, signal }) {
 }
 
 function plotFigure(id, info, signal) {
-  const state = { id, name: info.name, signal, drawn: null, result: null, box: h("div.plotbox", {}, skeleton(4)), fault: h("div") };
+  const state = {
+    id,
+    name: info.name,
+    signal,
+    drawn: null,
+    result: null,
+    box: h("div.plotbox", {}, skeleton(4)),
+    fault: h("div"),
+  };
   const links = FORMATS.map((format) =>
-    h("a", { href: info.links[format] ?? `${path(state)}.${format}`, download: `${info.name}.${format}` }, format.toUpperCase()),
+    h(
+      "a",
+      { href: info.links[format] ?? `${path(state)}.${format}`, download: `${info.name}.${format}` },
+      format.toUpperCase(),
+    ),
   );
   const node = h(
     "figure.plot.card",
@@ -72,7 +91,9 @@ const path = ({ id, name }) => apiPath(["experiments", id, "plots", name]);
 
 async function refreshPlot(state) {
   try {
-    const spec = await get(`${path(state)}.json?theme=${theme()}&width=${widthOf(state.box)}`, { signal: state.signal });
+    const spec = await get(`${path(state)}.json?theme=${theme()}&width=${widthOf(state.box)}`, {
+      signal: state.signal,
+    });
     if (spec === state.drawn) return;
     const fresh = h("div");
     const result = await draw(fresh, { ...spec, background: null }, { renderer: "svg" });

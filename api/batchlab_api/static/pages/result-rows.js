@@ -25,7 +25,11 @@ const belongs = (cell, by) =>
   Object.entries(by).every(([axis, value]) => (valueAt(cell, axis) ?? null) === (value ?? null));
 
 function groupRow(group, axes, columns, isOpen, toggle) {
-  const arrow = h("button.arrow", { type: "button", "aria-expanded": String(isOpen), "aria-label": "Seeds", onclick: toggle }, "▸");
+  const arrow = h(
+    "button.arrow",
+    { type: "button", "aria-expanded": String(isOpen), "aria-label": "Seeds", onclick: toggle },
+    "▸",
+  );
   return h(
     "tr.group",
     {},
@@ -39,7 +43,10 @@ function groupRow(group, axes, columns, isOpen, toggle) {
 const axisText = (value) => (typeof value === "number" ? number(value) : (value ?? "–"));
 
 function lost({ n_diverged: diverged, n_failed: failed }) {
-  const parts = [diverged ? h("span.diverged", {}, ` ✕ ${diverged} diverged`) : null, failed ? h("span.fault", {}, ` ${failed} failed`) : null];
+  const parts = [
+    diverged ? h("span.diverged", {}, ` ✕ ${diverged} diverged`) : null,
+    failed ? h("span.fault", {}, ` ${failed} failed`) : null,
+  ];
   return parts.filter(Boolean);
 }
 

@@ -19,7 +19,15 @@ const NOT_METRICS = ["by", "n", "n_diverged", "n_failed"];
 export function resultsTab(experiment) {
   const abort = new AbortController();
   const base = apiPath(["experiments", experiment.id, "results"]);
-  const tab = { base, experiment, query: {}, results: null, open: new Set(), signal: abort.signal, body: h("div", {}, skeleton(6)) };
+  const tab = {
+    base,
+    experiment,
+    query: {},
+    results: null,
+    open: new Set(),
+    signal: abort.signal,
+    body: h("div", {}, skeleton(6)),
+  };
   tab.bar = bar(tab);
   tab.pace = paced(() => refresh(tab), LEAST_SECONDS);
   const unbind = bind({ "/": () => tab.bar.focus() });
@@ -50,7 +58,9 @@ async function refresh(tab) {
 /** Metrics that some group has a value for, the chosen ones first. */
 function metricsOf({ groups }) {
   const names = new Set(groups.flatMap((group) => Object.keys(group).filter((key) => !NOT_METRICS.includes(key))));
-  return [...names].filter((name) => groups.some((group) => group[name]?.mean !== null && group[name]?.mean !== undefined));
+  return [...names].filter((name) =>
+    groups.some((group) => group[name]?.mean !== null && group[name]?.mean !== undefined),
+  );
 }
 
 function draw(tab) {
@@ -64,9 +74,12 @@ function draw(tab) {
   const { keep, fault } = matcher(tab.query._f ?? "");
   tab.bar.fault(fault);
   const kept = sorted(points.filter(keep), tab.query._sort, axes);
-  if (!tab.results.groups.length) fill(tab.body, emptyCard("No result yet", "A row appears when the first cell of its point ends."));
+  if (!tab.results.groups.some(hasEnded))
+    fill(tab.body, emptyCard("No result yet", "A row appears when the first cell of its point ends."));
   else fill(tab.body, table(tab, axes, columns, kept), foot(kept.length, points.length));
 }
+
+const hasEnded = (group) => group.n + group.n_diverged + group.n_failed > 0;
 
 const AXES = ["variant", "batch_size", "lr", "momentum"];
 const paramsOf = (by) => Object.fromEntries(Object.entries(by).filter(([key]) => !AXES.includes(key)));
@@ -76,7 +89,8 @@ const foot = (kept, all) => (kept < all ? h("p.faint", {}, `${kept} of ${plural(
 function sorted(groups, by, axes) {
   if (!by) return groups;
   const name = by.replace(/^-/, "");
-  const value = (group) => (axes.some(({ axis }) => axis === name) ? group.by[name] : (group[name]?.mean ?? group[name]));
+  const value = (group) =>
+    axes.some(({ axis }) => axis === name) ? group.by[name] : (group[name]?.mean ?? group[name]);
   const sign = by.startsWith("-") ? -1 : 1;
   const missing = (v) => v === null || v === undefined || typeof v === "object";
   return [...groups].sort((a, b) => {
@@ -87,10 +101,16 @@ function sorted(groups, by, axes) {
 }
 
 function table(tab, axes, columns, groups) {
-  const sort = (name) => push({ _sort: tab.query._sort === name ? `-${name}` : tab.query._sort === `-${name}` ? "" : name });
+  const sort = (name) =>
+    push({ _sort: tab.query._sort === name ? `-${name}` : tab.query._sort === `-${name}` ? "" : name });
   const head = (name, kind = "num") => heading(name, kind, tab.query._sort, () => sort(name));
   const names = axes.length ? axes.map(({ axis }) => axis) : ["batch_size"];
-  const heads = [h("th.toggle", {}, h("span.sr", {}, "Seeds")), names.map((name) => head(name)), head("n"), columns.map((name) => head(name))];
+  const heads = [
+    h("th.toggle", {}, h("span.sr", {}, "Seeds")),
+    names.map((name) => head(name)),
+    head("n"),
+    columns.map((name) => head(name)),
+  ];
   const rows = resultRows(groups, tab.results.cells, names, columns, tab.open, () => draw(tab));
   return h("div.scroll.card", {}, h("table.results", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)));
 }
@@ -103,11 +123,20 @@ function heading(name, kind, sort, onclick) {
 }
 
 function bar(tab) {
-  const input = h("input.filter", { type: "search", placeholder: "batch_size>=32 lr<1", "aria-label": "Filter points" });
+  const input = h("input.filter", {
+    type: "search",
+    placeholder: "batch_size>=32 lr<1",
+    "aria-label": "Filter points",
+  });
   input.addEventListener("input", () => replace({ _f: input.value }));
   const fault = h("span.fault");
   const menu = h("details.menu", {}, h("summary.button", {}, "Columns"), h("div.entries.checks"));
-  const download = (format) => h("a.button", { href: `${tab.base}?format=${format}`, download: `${tab.experiment.id}.${format}` }, format === "csv" ? "CSV" : "Parquet");
+  const download = (format) =>
+    h(
+      "a.button",
+      { href: `${tab.base}?format=${format}`, download: `${tab.experiment.id}.${format}` },
+      format === "csv" ? "CSV" : "Parquet",
+    );
   let shown = "";
   return {
     node: h("div.toolbar", {}, input, menu, download("csv"), download("parquet"), fault),
@@ -117,7 +146,10 @@ function bar(tab) {
     metrics(all, columns) {
       if (shown === JSON.stringify([all, columns])) return;
       shown = JSON.stringify([all, columns]);
-      fill(menu.lastChild, all.map((name) => columnCheck(name, columns)));
+      fill(
+        menu.lastChild,
+        all.map((name) => columnCheck(name, columns)),
+      );
     },
   };
 }

@@ -3,12 +3,12 @@
 import { link } from "../base/address.js";
 import { fill, h } from "../base/dom.js";
 import { coloured } from "../parts/json-colour.js";
-import { compact } from "../parts/json-text.js";
+import { compact, tidy } from "../parts/json-text.js";
 import { curl, python } from "../parts/snippets.js";
 import { copy } from "../parts/toast.js";
 
 export function specTab(experiment) {
-  const text = compact(experiment.spec);
+  const text = compact(tidy(experiment.spec));
   const code = fill(h("pre.code", { tabindex: "0" }), coloured(text));
   const button = (name, what) => h("button", { type: "button", onclick: () => copy(what(), name) }, `Copy ${name}`);
   const bar = h(

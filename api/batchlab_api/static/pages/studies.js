@@ -12,7 +12,13 @@ export function studiesPage() {
   const body = h("div.studies", {}, skeleton(6));
   load(body);
   return {
-    node: h("div.page", {}, h("div.heading", {}, h("h1", {}, "Studies")), h("p.lead", {}, "Each asks one question of a textbook or a paper, and answers it by training."), body),
+    node: h(
+      "div.page",
+      {},
+      h("div.heading", {}, h("h1", {}, "Studies")),
+      h("p.lead", {}, "Each asks one question of a textbook or a paper, and answers it by training."),
+      body,
+    ),
     update: () => title("Studies"),
     dispose: () => undefined,
   };
@@ -23,7 +29,10 @@ async function load(body) {
     const { items } = await get("/studies");
     fill(body, items.length ? items.map(card) : emptyCard("No study here", "This server brings none."));
   } catch (error) {
-    fill(body, problemCard(error, () => load(body)));
+    fill(
+      body,
+      problemCard(error, () => load(body)),
+    );
   }
 }
 
@@ -34,6 +43,10 @@ const card = (study) =>
     h("p.faint.source", {}, study.source),
     h("h2", {}, h("a", { href: link(["studies", study.name]) }, study.title)),
     h("p.question", {}, study.question),
-    h("p.facts", {}, [...fixedFacts(study.spec), variedFacts(study.spec)].filter(Boolean).map((fact) => h("span.fact", {}, fact))),
+    h(
+      "p.facts",
+      {},
+      [...fixedFacts(study.spec), variedFacts(study.spec)].filter(Boolean).map((fact) => h("span.fact", {}, fact)),
+    ),
     study.claims.length ? h("p.faint", {}, `${plural(study.claims.length, "claim")} to test`) : null,
   );

@@ -16,11 +16,29 @@ const JOIN =
 export function workersPage() {
   const health = h("div.parts");
   const workers = h("div", {}, skeleton(3));
-  const asks = poll((signal) => ask(health, workers, signal), ASK_SECONDS, (error) => {
-    if (!workers.querySelector("table")) fill(workers, problemCard(error, () => asks.now()));
-  });
+  const asks = poll(
+    (signal) => ask(health, workers, signal),
+    ASK_SECONDS,
+    (error) => {
+      if (!workers.querySelector("table"))
+        fill(
+          workers,
+          problemCard(error, () => asks.now()),
+        );
+    },
+  );
   return {
-    node: h("div.page", {}, h("div.heading", {}, h("h1", {}, "System")), health, h("h2", {}, "Workers"), workers, h("h2", {}, "One more worker"), join(), more()),
+    node: h(
+      "div.page",
+      {},
+      h("div.heading", {}, h("h1", {}, "System")),
+      health,
+      h("h2", {}, "Workers"),
+      workers,
+      h("h2", {}, "One more worker"),
+      join(),
+      more(),
+    ),
     update: () => title("System"),
     dispose: () => asks.stop(),
   };
@@ -46,14 +64,30 @@ const part = ([name, { ok, detail }]) =>
   h("div.card.part", { dataset: { ok: String(ok) } }, h("b", {}, ok ? "✓ " : "✕ ", name), h("span.faint", {}, detail));
 
 const nobody = () =>
-  emptyCard("No worker has been heard of", "Experiments wait until one starts: `batchlab up` brings its own, and the command below adds more.");
+  emptyCard(
+    "No worker has been heard of",
+    "Experiments wait until one starts: `batchlab up` brings its own, and the command below adds more.",
+  );
 
 function table(items) {
   const heads = ["worker", "state", "trains", "device", "queues", "data", "heard of", "up"];
   return h(
     "div.scroll.card",
     {},
-    h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, items.map(row))),
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((name) => h("th", { scope: "col" }, name)),
+        ),
+      ),
+      h("tbody", {}, items.map(row)),
+    ),
   );
 }
 
@@ -65,7 +99,18 @@ function row(worker) {
     {},
     h("td", {}, h("code", {}, worker.worker)),
     h("td", {}, h("span.worker", { dataset: { state } }, h("i.dot"), state)),
-    h("td", {}, slice ? h("a", { href: link(["experiments", slice.experiment]) }, slice.experiment, slice.phase ? ` · ${slice.phase}` : "") : "–"),
+    h(
+      "td",
+      {},
+      slice
+        ? h(
+            "a",
+            { href: link(["experiments", slice.experiment]) },
+            slice.experiment,
+            slice.phase ? ` · ${slice.phase}` : "",
+          )
+        : "–",
+    ),
     h("td", {}, worker.device),
     h("td", {}, worker.queues.join(", ")),
     h("td.wrap.faint", {}, worker.datasets.join(", ")),
@@ -78,11 +123,23 @@ const join = () =>
   h(
     "section.card",
     {},
-    h("p", {}, "Any machine that sees the database and the broker can help: workers share nothing else. On a cluster, " +
-      "let the scheduler run this command; being stopped at any moment costs at most a few seconds of work."),
+    h(
+      "p",
+      {},
+      "Any machine that sees the database and the broker can help: workers share nothing else. On a cluster, " +
+        "let the scheduler run this command; being stopped at any moment costs at most a few seconds of work.",
+    ),
     h("pre.code", {}, JOIN),
     h("p.actions", {}, h("button", { type: "button", onclick: () => copy(JOIN, "Command") }, "Copy")),
   );
 
 const more = () =>
-  h("p.faint", {}, "For scripts: ", h("a", { href: "/docs" }, "the API"), ". For Prometheus: ", h("a", { href: "/metrics" }, "metrics"), ".");
+  h(
+    "p.faint",
+    {},
+    "For scripts: ",
+    h("a", { href: "/docs" }, "the API"),
+    ". For Prometheus: ",
+    h("a", { href: "/metrics" }, "metrics"),
+    ".",
+  );

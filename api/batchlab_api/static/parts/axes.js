@@ -36,9 +36,15 @@ const inOrder = (a, b) => (typeof a === "number" && typeof b === "number" ? a - 
 
 /** "batch 32 · lr 0.5": what sets a point apart. */
 export const labelOf = (point, axes) =>
-  known(point, axes).map(({ axis }) => (axis === "variant" ? point.variant : `${nameOf(axis)} ${valueAt(point, axis)}`)).join(" · ");
+  known(point, axes)
+    .map(({ axis }) => (axis === "variant" ? point.variant : `${nameOf(axis)} ${valueAt(point, axis)}`))
+    .join(" · ");
 
 /** "32 · 0.5": the same below a heading that names the axes. */
-export const valuesOf = (point, axes) => known(point, axes).map(({ axis }) => valueAt(point, axis)).join(" · ");
+export const valuesOf = (point, axes) =>
+  known(point, axes)
+    .map(({ axis }) => valueAt(point, axis))
+    .join(" · ");
 
-const known = (point, axes) => axes.filter(({ axis }) => valueAt(point, axis) !== null && valueAt(point, axis) !== undefined);
+const known = (point, axes) =>
+  axes.filter(({ axis }) => valueAt(point, axis) !== null && valueAt(point, axis) !== undefined);

@@ -16,7 +16,15 @@ export function cellMap(store) {
   const node = h("div", {}, squares, bar.node);
   let id = "";
   let axes = null;
-  const draw = keyed(squares, (cell) => cell.id, () => square(() => id, () => axes));
+  const draw = keyed(
+    squares,
+    (cell) => cell.id,
+    () =>
+      square(
+        () => id,
+        () => axes,
+      ),
+  );
   store.listen((cells) => {
     const few = cells.length <= MOST;
     squares.hidden = !few;
@@ -48,7 +56,9 @@ function arranged(cells, axes) {
   const columns = [...points.values()];
   const rows = columns[0]?.length ?? 1;
   const even = columns.every((column) => column.length === rows);
-  return even && rows <= MOST_SEEDS && columns.length > 1 ? { rows, ordered: columns.flat() } : { rows: 1, ordered: cells };
+  return even && rows <= MOST_SEEDS && columns.length > 1
+    ? { rows, ordered: columns.flat() }
+    : { rows: 1, ordered: cells };
 }
 
 function square(id, axes) {

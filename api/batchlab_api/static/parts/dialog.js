@@ -3,12 +3,17 @@
 import { h } from "../base/dom.js";
 
 /** Ask before something that cannot be undone; true for yes. */
-export const confirmed = (heading, text, verb) =>
-  question(heading, [h("p", {}, text)], verb, "danger", () => true);
+export const confirmed = (heading, text, verb) => question(heading, [h("p", {}, text)], verb, "danger", () => true);
 
 /** Ask for a whole number from `least`; null where the reader thinks better of it. */
 export function askNumber(heading, text, verb, least, most) {
-  const input = h("input", { type: "number", min: String(least), max: String(most), value: String(least), required: true });
+  const input = h("input", {
+    type: "number",
+    min: String(least),
+    max: String(most),
+    value: String(least),
+    required: true,
+  });
   return question(heading, [h("p", {}, text), input], verb, "primary", () => Number(input.value));
 }
 

@@ -6,7 +6,15 @@ import { coloured } from "./json-colour.js";
 /** `changed(text)` hears what is typed. `mark(faults)` shows faults { from, to, msg }; `goTo(fault)` puts the cursor there. */
 export function editor(text, changed) {
   const paper = h("pre.paper", { "aria-hidden": "true" });
-  const area = h("textarea", { value: text, spellcheck: false, autocomplete: "off", autocapitalize: "off", wrap: "off", "aria-label": "Spec, as JSON", "aria-describedby": "faults" });
+  const area = h("textarea", {
+    value: text,
+    spellcheck: false,
+    autocomplete: "off",
+    autocapitalize: "off",
+    wrap: "off",
+    "aria-label": "Spec, as JSON",
+    "aria-describedby": "faults",
+  });
   const node = h("div.editor", {}, h("div.sheet", {}, paper, area));
   const state = { area, paper, faults: [] };
   area.addEventListener("input", () => (draw(state), changed(area.value)));
@@ -49,7 +57,8 @@ function goTo(area, node, { from, to }) {
   const line = area.value.slice(0, from).split("\n").length - 1;
   const height = parseFloat(getComputedStyle(area).lineHeight);
   const top = line * height;
-  if (top < node.scrollTop || top > node.scrollTop + node.clientHeight - 3 * height) node.scrollTop = top - node.clientHeight / 3;
+  if (top < node.scrollTop || top > node.scrollTop + node.clientHeight - 3 * height)
+    node.scrollTop = top - node.clientHeight / 3;
 }
 
 /** Enter keeps the line's indentation. Tab still leaves the field: a keyboard must not be caught in it. */

@@ -21,14 +21,28 @@ const THEMES = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark"
 export function begin(rail) {
   const links = PLACES.map(place);
   const health = healthDot();
-  fill(rail, brand(), h("nav", { "aria-label": "Pages" }, links.map(({ node }) => node)), foot(health.node));
+  fill(
+    rail,
+    brand(),
+    h(
+      "nav",
+      { "aria-label": "Pages" },
+      links.map(({ node }) => node),
+    ),
+    foot(health.node),
+  );
   window.addEventListener("navigated", ({ detail }) => links.forEach((entry) => entry.update(detail.path)));
   document.body.prepend(awayBanner());
   poll(health.ask, HEALTH_SECONDS, () => undefined);
 }
 
 const brand = () =>
-  h("a.brand", { href: "#/experiments" }, h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 }), "batchlab");
+  h(
+    "a.brand",
+    { href: "#/experiments" },
+    h("img", { src: "/static/icon.svg", alt: "", width: 26, height: 26 }),
+    "batchlab",
+  );
 
 function place([name, path, d]) {
   const node = h("a", {}, icon(d), h("span", {}, name));
@@ -53,7 +67,8 @@ function foot(health) {
   return h("div.foot", {}, health, toggle, keys);
 }
 
-const SUN = "M8 5a3 3 0 1 0 0 6a3 3 0 1 0 0-6M8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1";
+const SUN =
+  "M8 5a3 3 0 1 0 0 6a3 3 0 1 0 0-6M8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1";
 const KEYS = "M2 4h12v8H2zM5 10h6M4.5 7h.1M7 7h.1M9.5 7h.1M11.8 7h.1";
 
 function healthDot() {
@@ -82,8 +97,12 @@ function awayBanner() {
   const text = h("span");
   const node = h("div.away", { role: "alert", hidden: true }, text);
   window.addEventListener("unreached", () => {
-    if (node.hidden) say(text, `The server has not been reached since ${instant(new Date().toISOString()).slice(11)}. ` +
-      "What you see is what it said last; this page keeps trying.");
+    if (node.hidden)
+      say(
+        text,
+        `The server has not been reached since ${instant(new Date().toISOString()).slice(11)}. ` +
+          "What you see is what it said last; this page keeps trying.",
+      );
     node.hidden = false;
   });
   window.addEventListener("reached", () => (node.hidden = true));

@@ -42,7 +42,7 @@ function members(reader, pointer) {
 }
 
 function items(reader, pointer) {
-  for (let i = 0; peek(reader) && peek(reader).text !== "]"; ) {
+  for (let i = 0; peek(reader) && peek(reader).text !== "]";) {
     if (peek(reader).text === ",") take(reader);
     else value(reader, `${pointer}/${i++}`);
   }
@@ -65,7 +65,8 @@ export function placeOf(text, { pointer, msg }) {
   const found = places(text);
   for (let path = pointer; ; path = path.slice(0, path.lastIndexOf("/"))) {
     const place = found.get(path);
-    if (place) return path === pointer && msg.startsWith("unknown key") && place.key ? place.key : head(place, path === pointer);
+    if (place)
+      return path === pointer && msg.startsWith("unknown key") && place.key ? place.key : head(place, path === pointer);
     if (!path) return { from: 0, to: 0 };
   }
 }
@@ -80,6 +81,10 @@ export function syntaxFault(text) {
     return null;
   } catch (error) {
     const at = Number(/position (\d+)/.exec(error.message)?.[1] ?? text.length);
-    return { from: Math.min(at, text.length), to: Math.min(at + 1, text.length), msg: error.message.replace(/ in JSON at .*/, "") };
+    return {
+      from: Math.min(at, text.length),
+      to: Math.min(at + 1, text.length),
+      msg: error.message.replace(/ in JSON at .*/, ""),
+    };
   }
 }

@@ -11,7 +11,10 @@ export function planLine() {
   const node = h("div.plan", { "aria-live": "polite" }, h("div.numbers", {}, facts), warnings);
   const set = (texts, list = []) => {
     values.forEach(([, value], i) => (value.textContent = texts[i]));
-    fill(warnings, list.map((warning) => h("li", {}, warning)));
+    fill(
+      warnings,
+      list.map((warning) => h("li", {}, warning)),
+    );
   };
   return {
     node,

@@ -51,7 +51,9 @@ export const share = (progress) => (progress.updates_total ? progress.updates_do
 
 /** "12 succeeded, 1 diverged, 3 running" */
 export const words = (cells) =>
-  CELL_STATUSES.filter((status) => cells[status]).map((status) => `${count(cells[status])} ${status}`).join(", ");
+  CELL_STATUSES.filter((status) => cells[status])
+    .map((status) => `${count(cells[status])} ${status}`)
+    .join(", ");
 
 /** One bar of all cells, a stretch for each status as long as its cells are many. */
 export function cellBar() {
