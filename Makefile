@@ -49,7 +49,8 @@ fix: setup ## format and mend what can be mended by a tool
 	$(BIN)/ruff format .
 
 bench: setup ## measure side by side with peers; writes benchmarks/results
-	$(PIP) install -r benchmarks/requirements.txt
+	@test -x .venv/peers/bin/python || $(BIN)/python -m venv .venv/peers
+	.venv/peers/bin/python -m pip --quiet --disable-pip-version-check install -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
 compose-check: setup ## build and run the deployment with Docker, with failures in mid-run

@@ -1,0 +1,5 @@
+"""Every benchmark that stands beside a peer: `make bench`."""
+
+from benchmarks import storage
+
+storage.main()
