@@ -9,7 +9,7 @@ from batchlab_db.periodic import Every
 from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
-from batchlab_worker.app import make_worker_app, stop_consuming
+from batchlab_worker.app import make_worker_app, stop_consuming, work
 from batchlab_worker.bench import Bench
 from batchlab_worker.heartbeat import beat
 
@@ -80,7 +80,9 @@ def consume(app: Celery, bench: Bench, name: str) -> None:
         without_mingle=True,
         without_heartbeat=True,
     )
-    broker.wake(bench.settings, [bench.home_queue])  # there may be work that nobody was awake for
+    # There may be work that nobody was awake for; and where the broker is away, nobody will be woken.
+    if not broker.wake(bench.settings, [bench.home_queue]):
+        work(bench)
     controller.start()
     if controller.exitcode and not bench.control.leaving:
         bench.control.leave(controller.exitcode)
