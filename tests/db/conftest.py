@@ -10,6 +10,7 @@ from batchlab_db.settings import Settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit import Bench
+from redis import Redis
 
 
 @pytest.fixture
@@ -18,3 +19,11 @@ def bench(settings: Settings) -> Iterator[Bench]:
     made = Bench(settings)
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def settings_redis(settings: Settings) -> Iterator[Redis]:
+    """The broker of the settings, as a plain client."""
+    path = settings.broker_url.get_secret_value().removeprefix("redis+socket://")
+    with Redis(unix_socket_path=path) as client:
+        yield client
