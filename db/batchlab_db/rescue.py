@@ -16,6 +16,14 @@ _HELD = text(
     FOR UPDATE SKIP LOCKED
     """
 )
+_DEAD = text(
+    """
+    SELECT c.id, c.experiment_id, c.losses, c.progressed, c.machine, c.phase
+    FROM cohorts c JOIN workers w ON w.id = c.worker_id
+    WHERE starts_with(w.id, :worker) AND w.pid = :pid AND c.status = 'running' ORDER BY c.id FOR UPDATE OF c
+    """
+)
+_FORGET = text("DELETE FROM workers WHERE starts_with(id, :worker) AND pid = :pid")
 _MINE = text(
     "SELECT id, experiment_id FROM cohorts WHERE worker_id = :worker AND status = 'running' ORDER BY id FOR UPDATE"
 )
@@ -31,7 +39,21 @@ def rescue(connection: Connection, cohort_id: int, max_losses: int) -> bool:
     return True
 
 
-def lose(connection: Connection, held: RowMapping, most: int, where: str) -> None:
+def bury(connection: Connection, worker: str, pid: int, why: str, max_losses: int) -> int:
+    """Take back at once what a worker process held that is known to be dead; returns how many cohorts that were.
+
+    `worker` begins its id, `pid` was its number; `why` is what killed it: a cause that cells may fail with, or `lost`.
+    """
+    dead = {"worker": worker, "pid": pid}
+    held = connection.execute(_DEAD, dead).mappings().all()
+    for row in held:
+        lose(connection, row, max_losses, f"on {row['machine']}, in {row['phase']}", why)
+    connection.execute(_FORGET, dead)
+    facts.count(connection, "rescues_total", len(held))
+    return len(held)
+
+
+def lose(connection: Connection, held: RowMapping, most: int, where: str, cause: str = "lost") -> None:
     """End the present claim as lost: the cohort (its locked row is `held`) waits for another, or after `most` fails.
 
     Only losses without progress count, and the wait grows with them.
@@ -39,7 +61,7 @@ def lose(connection: Connection, held: RowMapping, most: int, where: str) -> Non
     losses = 0 if held["progressed"] else held["losses"] + 1
     if losses >= most:
         message = f"the worker was lost {losses} times without progress, last {where}"
-        fail_cohort(connection, held["id"], held["experiment_id"], "lost", message)
+        fail_cohort(connection, held["id"], held["experiment_id"], cause, message)
         return
     delay = min(2.0**losses, LONGEST_DELAY) * random.uniform(0.75, 1.25) if losses else 0.0
     release(connection, held["id"], "lost", losses=losses, delay=delay)

@@ -125,9 +125,9 @@ class Lab:
         self.workers: list[WorkerProcess] = []
         self._nursery, self._folder = nursery, folder
 
-    def worker(self, queues: str = "cpu", **environment: str) -> WorkerProcess:
-        name = f"w{len(self.workers)}"
-        log = self._folder / f"{name}.log"
+    def worker(self, queues: str = "cpu", name: str | None = None, **environment: str) -> WorkerProcess:
+        name = name or f"w{len(self.workers)}"
+        log = self._folder / f"{len(self.workers)}.log"
         log.touch()
         pid = self._nursery.ask(
             start={"BATCHLAB_THREADS": "1", **self.environment, **environment},

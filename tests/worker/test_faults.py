@@ -206,3 +206,31 @@ def test_wake_ups_that_nobody_needs_are_harmless(lab: "Lab") -> None:
     assert lab.finish(lab.submit(budget={"steps": 20})) == "succeeded"
     assert worker.status is None
     assert lab.scalar("SELECT count(*) FROM slices") == 2
+
+
+def test_whoever_takes_a_dead_workers_place_frees_its_work_at_once(lab: "Lab") -> None:
+    unending = {"BATCHLAB_LEASE_SECONDS": "3600"}
+    dead = lab.worker(**unending, name="one")
+    experiment = lab.submit(budget={"steps": 20_000})
+    lab.until(lambda: lab.steps(experiment) > 500)
+    dead.kill()
+    other = lab.worker(**unending, name="other", BATCHLAB_PREDECESSOR=f"{dead.pid}:lost")
+    lab.until(lambda: other.lines("predecessor"))
+    assert lab.ask("SELECT status, losses FROM cohorts") == [("running", 0)]
+    successor = lab.worker(**unending, name="one", BATCHLAB_PREDECESSOR=f"{dead.pid}:lost")
+    lab.until(lambda: successor.lines("predecessor"))
+    assert (other.lines("predecessor")[0]["freed"], successor.lines("predecessor")[0]["freed"]) == (0, 1)
+    assert lab.finish(experiment) == "succeeded"
+
+
+def test_a_cell_for_which_the_memory_never_suffices_fails_as_out_of_memory(lab: "Lab") -> None:
+    experiment = lab.submit()
+    before: dict[str, str] = {}
+    for _ in range(lab.settings.max_losses):
+        worker = lab.worker(name="one", BATCHLAB_CRASH_AT="before-block:1", **before)
+        assert worker.wait() == 137
+        before = {"BATCHLAB_PREDECESSOR": f"{worker.pid}:out_of_memory"}
+        lab.hurry()
+    lab.worker(name="one", **before)
+    assert lab.finish(experiment) == "failed"
+    assert lab.ask("SELECT cause, steps_done FROM cells") == [("out_of_memory", 0)]

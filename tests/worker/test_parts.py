@@ -13,7 +13,7 @@ import structlog
 from batchlab.errors import CellTimeout, DataError
 from batchlab_db import logs
 from batchlab_db.periodic import Every
-from batchlab_worker import causes, crash, device, memory
+from batchlab_worker import causes, crash, device, memory, oom
 from batchlab_worker.control import Control
 
 
@@ -152,6 +152,16 @@ def test_the_containers_quota_bounds_the_cores(
     quota.write_text(text)
     assert device.usable_cores(quota) == cores
     assert device.usable_cores(tmp_path / "missing") == 64
+
+
+def test_kills_for_want_of_memory_are_read_from_the_control_group(tmp_path: Path) -> None:
+    cgroup, own = tmp_path / "cgroup", tmp_path / "user.slice" / "lab.scope"
+    own.mkdir(parents=True)
+    cgroup.write_text("1:name=systemd:/other\n0::/user.slice/lab.scope\n")
+    (own / "memory.events").write_text("low 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert oom.kills(cgroup, tmp_path) == 2
+    assert oom.kills(cgroup, tmp_path / "elsewhere") == 0
+    assert oom.kills(tmp_path / "missing") == 0
 
 
 def test_memory_growth_is_measured_from_the_first_slice_on_the_same_data() -> None:

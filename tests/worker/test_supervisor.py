@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from batchlab_worker import oom
 from batchlab_worker.supervisor import EX_CONFIG, EX_TEMPFAIL, SETTLED_SECONDS, Child, Program, Supervisor
 
 
@@ -112,8 +113,29 @@ def test_output_and_environment_reach_the_child(tmp_path: Path) -> None:
         until(lambda: out.exists() and "hello" in out.read_text())
 
 
+def lives(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.mark.parametrize(("kernel_kills", "why"), [(0, "lost"), (1, "out_of_memory")])
+def test_a_successor_is_told_whose_place_it_takes_and_what_killed_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel_kills: int, why: str
+) -> None:
+    kills, file = 0, tmp_path / "lives"
+    monkeypatch.setattr(oom, "kills", lambda: kills)
+    tell = f"import os; open({str(file)!r}, 'a').write(os.environ['BATCHLAB_PREDECESSOR'] + chr(10))\n"
+    with Supervisor([python("teller", tell + SLEEP)], first_pause=0.05) as supervisor:
+        until(lambda: lives(file))
+        first = supervisor.pids()["teller"]
+        kills = kernel_kills
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(lives(file)) == 2)
+    assert lives(file) == ["", f"{first}:{why}"]
+
+
 PARENT = f"""
 import sys, time
+from batchlab_worker import oom
 from batchlab_worker.supervisor import Program, Supervisor
 supervisor = Supervisor([Program("sleeper", [sys.executable, "-c", {SLEEP!r}])])
 supervisor.start()

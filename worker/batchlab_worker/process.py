@@ -1,17 +1,21 @@
 """The life of a worker process: wait for the schema, start the threads, serve wake-ups, and take leave."""
 
+import os
 import signal
 import time
 
 import structlog
 from batchlab_db import broker, migrate, reconcile, workers
+from batchlab_db.engine import transact
 from batchlab_db.periodic import Every
+from batchlab_db.rescue import bury
 from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
 from batchlab_worker.app import make_worker_app, stop_consuming, work
 from batchlab_worker.bench import Bench
 from batchlab_worker.heartbeat import beat
+from batchlab_worker.supervisor import PREDECESSOR
 
 SCHEMA_POLL_SECONDS = 1.0
 GOODBYE_SECONDS = 2.0
@@ -27,6 +31,7 @@ def serve(bench: Bench, name: str) -> int:
     log.info("worker", worker=bench.me.id, device=bench.me.device, queues=bench.me.queues)
     if not await_schema(bench):
         return bench.control.exit_status
+    bury_predecessor(bench, name)
     threads = start_threads(bench)
     try:
         consume(make_worker_app(bench), bench, name)
@@ -57,6 +62,20 @@ def _schema_is_ready(bench: Bench) -> bool:
         return not migrate.behind(bench.engine)
     except SQLAlchemyError:
         return False
+
+
+def bury_predecessor(bench: Bench, name: str) -> None:
+    """Free at once what the process held in whose place the supervisor started this one: its lease need not run out."""
+    pid, _, why = os.environ.get(PREDECESSOR, "").partition(":")
+    if not pid:
+        return
+    worker, most = f"{name}@{bench.me.machine}-", bench.settings.max_losses
+    try:
+        freed = transact(bench.engine, lambda connection: bury(connection, worker, int(pid), why, most))
+    except SQLAlchemyError as error:  # then the reconciler will
+        log.warning("the predecessor's work stays held", error=type(error).__name__)
+    else:
+        log.info("predecessor", pid=int(pid), why=why, freed=freed)
 
 
 def start_threads(bench: Bench) -> list[Every]:

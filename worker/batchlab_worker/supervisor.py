@@ -20,12 +20,14 @@ from types import TracebackType
 
 import structlog
 
-from batchlab_worker import tether
+from batchlab_worker import oom, tether
 
 EX_CONFIG = 78
 """Exit status of a child that must not be restarted: its settings are wrong."""
 EX_TEMPFAIL = 75
 """Exit status of a child whose device failed: a fresh process may find it well again."""
+PREDECESSOR = "BATCHLAB_PREDECESSOR"
+"""Tells a process whose place it takes, and what killed that: `PID:lost` or `PID:out_of_memory`."""
 SETTLED_SECONDS = 60.0
 """A child that lived this long is healthy: its next restart waits the shortest pause."""
 POLL_SECONDS = 0.1
@@ -42,13 +44,13 @@ class Program:
     environ: Mapping[str, str] = field(default_factory=dict)
     output: Path | None = None
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start it in a session of its own, tied to the calling thread's life."""
+    def start(self, predecessor: str = "") -> "subprocess.Popen[bytes]":
+        """Start it in a session of its own, tied to the calling thread's life; tell it of its `predecessor`."""
         command = [sys.executable, tether.__file__, str(os.getpid()), *self.argv]
         with self._sink() as sink:
             return subprocess.Popen(
                 command,
-                env={**os.environ, **self.environ},
+                env={**os.environ, **self.environ, PREDECESSOR: predecessor},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT if sink else None,
@@ -77,16 +79,23 @@ class Child:
     restarts: int = -1
     exit_status: int | None = None
     """How its last process ended; negative: by that signal."""
+    predecessor: str = ""
+    """Its last process, where that did not end by itself in good order (see PREDECESSOR)."""
+    kills: int = 0
+    """The kernel's kills for want of memory when it was started."""
 
     def start(self) -> None:
-        self.process = self.program.start()
-        self.started_at = time.monotonic()
+        self.process = self.program.start(self.predecessor)
+        self.started_at, self.kills = time.monotonic(), oom.kills()
         self.restarts += 1
 
     def reap(self) -> bool:
         """Whether its process has just ended; its exit status is then known."""
         if self.process is None or (status := self.process.poll()) is None:
             return False
+        out_of_memory = status == -signal.SIGKILL and oom.kills() > self.kills
+        why = "out_of_memory" if out_of_memory else "lost"
+        self.predecessor = f"{self.process.pid}:{why}" if status else ""
         self.process, self.exit_status = None, status
         return True
 
