@@ -178,8 +178,8 @@ least and the greatest.
 
 | | batchlab | MLflow | ratio |
 | --- | --- | --- | --- |"""
-FOOT = f"""Written: {METRICS} metrics a step. batchlab: blocks of {BLOCK_STEPS:,} steps through the recorder, each with the
-pyramid, the lease and a checkpoint of {len(CHECKPOINT):,} bytes in one transaction that is flushed to disk. MLflow:
+FOOT = f"""Written: {METRICS} metrics a step. batchlab: blocks of {BLOCK_STEPS:,} steps through the recorder, each with
+the pyramid, the lease and a checkpoint of {len(CHECKPOINT):,} bytes in one transaction that is flushed. MLflow:
 `log_batch` with 1000 values at a time. Read: batchlab gives mean, minimum and maximum of every bucket of steps, so
 that no spike is lost; MLflow's store (`get_metric_history_bulk_interval`, what its pages use) gives single values."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from batchlab.engines.base import Block, CellBlock
 from sqlalchemy import Connection, Engine, text
 
-from batchlab_db import checkpoints, choosing, outcomes, series
+from batchlab_db import checkpoints, choosing, folding, outcomes, series
 from batchlab_db.engine import transact
 from batchlab_db.errors import Fenced
 from batchlab_db.forming import Engines
@@ -147,6 +147,7 @@ def hand_on(engine: Engine, lease: Lease, checkpoint: bytes | None = None, outco
             return
         if checkpoint is not None:
             checkpoints.save(connection, lease.cohort_id, lease.epoch, checkpoint)
+        folding.fold(connection, lease.cohort_id)
         connection.execute(_HAND_ON, {"cohort": lease.cohort_id})
         outcomes.end_slice(connection, lease.cohort_id, outcome)
         outcomes.touch(connection, lease.experiment_id)

@@ -18,8 +18,12 @@ PAGE_BLOCKS = 64
 """Blocks read at a time: 4 MiB of values at most."""
 _PAGE = """
     SELECT cell_id, metric, first, n, stride, data FROM series_blocks
-    WHERE cell_id = ANY(%(cells)s::bigint[]) AND (cell_id, metric, first) > (%(cell)s, %(metric)s, %(after)s)
-        AND (%(metrics)s::text[] IS NULL OR metric = ANY(%(metrics)s)) AND first <= %(last)s AND last >= %(first)s
+    WHERE cell_id = ANY(%(cells)s::bigint[]) AND (%(metrics)s::text[] IS NULL OR metric = ANY(%(metrics)s))
+        AND first <= %(last)s AND last >= %(first)s
+        -- Go on behind the last value: its block may have been joined with others since.
+        AND (cell_id, metric, first) >= (%(cell)s, %(metric)s, coalesce((SELECT max(a.first) FROM series_blocks a
+            WHERE a.cell_id = %(cell)s AND a.metric = %(metric)s AND a.first <= %(seen)s), 0))
+        AND NOT (cell_id = %(cell)s AND metric = %(metric)s AND last <= %(seen)s)
     ORDER BY cell_id, metric, first LIMIT %(limit)s
 """
 
@@ -44,14 +48,15 @@ def stretches(
     """The values of these cells and metrics (None: all) at the steps `first .. last`, by cell, metric and step."""
     asked: dict[str, Any] = {
         **{"cells": list(cells), "metrics": None if metrics is None else list(metrics), "first": first, "last": last},
-        **{"cell": -1, "metric": "", "after": -1, "limit": PAGE_BLOCKS},
+        **{"cell": -1, "metric": "", "seen": -1, "limit": PAGE_BLOCKS},
     }
     while rows := _page(engine, asked):
         for cell, metric, begin, n, stride, data in rows:
+            seen = asked["seen"] if (cell, metric) == (asked["cell"], asked["metric"]) else -1
             steps = begin + stride * np.arange(n, dtype=np.int64)
-            inside = slice(*np.searchsorted(steps, [first, last + 1]))
+            inside = slice(*np.searchsorted(steps, [max(first, seen + 1), last + 1]))
             yield Stretch(cell, metric, steps[inside], np.broadcast_to(data, (n,))[inside])
-        asked |= dict(zip(("cell", "metric", "after"), rows[-1][:3], strict=True))
+            asked |= {"cell": cell, "metric": metric, "seen": int(steps[-1])}
 
 
 def _page(engine: Engine, asked: dict[str, Any]) -> Sequence[Any]:
