@@ -6,15 +6,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from batchlab_api.app import create_app
 from batchlab_db.settings import Settings
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+# Examples take as long as the machine lets them: no test of ours is about time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hand import SPEC, TOKEN, Hand
+from hand import SPEC, TOKEN, Hand  # noqa: E402
 
 
 @pytest.fixture

@@ -85,8 +85,8 @@ def block_of(cell: Cell, done: int, upto: int, *, diverge: bool = False) -> Cell
                "step_seconds": np.full(len(steps), 0.001, dtype=np.float32)}  # fmt: skip
     if diverge:
         updates["loss"][-1] = np.nan
-    at = np.array([k for k in range(done, upto + 1) if k % cell.evaluate_every == 0 and (k or not done)], dtype=np.int64)
-    at = at[(at > done) | (at == 0)]
+    due = np.arange(done + 1 if done else 0, upto + 1)
+    at = due[due % cell.evaluate_every == 0]
     evaluations = {"val_loss": (1 / (1 + at)).astype(np.float32), "val_accuracy": np.full(len(at), 0.5, np.float32)}
     ending = _ending(cell, upto, diverge) if diverge or upto == cell.steps else None
     return CellBlock(int(steps[0]), updates, at, evaluations, upto, ending)

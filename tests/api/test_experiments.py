@@ -43,14 +43,26 @@ def test_the_list_is_filtered_by_status_tag_and_text(client: TestClient, post: P
     assert page(client, q="1_0").items == [], "wildcards stand for themselves"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "status=lost", "limit=1001", "cursor=zzz", "q=" + "%25_" * 5000])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "status=lost", "limit=1001", "cursor=zzz", "q=" + "%25_" * 5000]
+)
 def test_a_wrong_parameter_is_refused(client: TestClient, query: str) -> None:
     answer = client.get(f"/experiments?{query}")
     assert answer.status_code in (400, 422) and answer.json()["request_id"]
 
 
 def test_what_is_not_there_is_not_found(client: TestClient) -> None:
-    for path in ("", "/cells", "/cells/1", "/results", "/curves", "/plots", "/plots/loss-curves.svg", "/digest", "/events"):
+    for path in (
+        "",
+        "/cells",
+        "/cells/1",
+        "/results",
+        "/curves",
+        "/plots",
+        "/plots/loss-curves.svg",
+        "/digest",
+        "/events",
+    ):
         answer = client.get(f"/experiments/nothing{path}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/docs#not-found"), path
 
@@ -181,6 +193,8 @@ def test_an_unchanged_answer_is_not_sent_again(client: TestClient, post: Post) -
 def test_equal_experiments_have_equal_digests(client: TestClient, post: Post, hand: Hand) -> None:
     first, second, other = post(), post(), post(seeds=[5, 6])
     hand.train()
-    digests = [models.Digest.model_validate(client.get(f"/experiments/{id}/digest").json()) for id in (first, second, other)]
+    digests = [
+        models.Digest.model_validate(client.get(f"/experiments/{id}/digest").json()) for id in (first, second, other)
+    ]
     assert digests[0] == digests[1] != digests[2]
     assert [cell.ordinal for cell in digests[0].cells] == [0, 1, 2, 3]

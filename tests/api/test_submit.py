@@ -153,6 +153,10 @@ def test_nothing_new_is_taken_when_the_disk_is_nearly_full(
     client = serve(database_volume=tmp_path)
     answer = client.post("/experiments", json=SPEC)
     assert answer.status_code == 507
-    assert (answer.json()["type"], answer.json()["free_bytes"], answer.json()["needed_bytes"]) == ("/docs#disk-full", 99, 100)
+    assert (answer.json()["type"], answer.json()["free_bytes"], answer.json()["needed_bytes"]) == (
+        "/docs#disk-full",
+        99,
+        100,
+    )
     assert count(client) == 0
     assert client.post("/experiments?dry_run=true", json=SPEC).status_code == 200
