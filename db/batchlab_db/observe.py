@@ -94,7 +94,7 @@ def census(connection: Connection, alive_seconds: float) -> Census:
 
 
 def _counts(connection: Connection, query: TextClause) -> dict[str, Any]:
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _pairs(connection: Connection, query: TextClause, **asked: object) -> dict[tuple[str, str], int]:
