@@ -20,8 +20,11 @@ from batchlab_db.tables import Experiment
 
 __all__ = ["Submitted", "add_seeds", "cancel", "delete", "patch", "pause", "resume", "retry", "submit"]
 
+PATIENCE = 15.0
+"""Seconds. A holder that was stopped in mid-write keeps its rows locked until its session is ended, after ten."""
+
 _STATE = text(
-    "SELECT spec, outcome, paused, started_at IS NOT NULL AS started FROM experiments "
+    "SELECT spec, outcome, paused, cells_total, started_at IS NOT NULL AS started FROM experiments "
     "WHERE id = :id AND deleted_at IS NULL"
 )
 _COHORTS = text(
@@ -62,6 +65,7 @@ class State:
     spec: dict[str, Any]
     outcome: str | None
     paused: bool
+    cells_total: int
     started: bool
 
 
@@ -75,7 +79,7 @@ def _reshape(engine: Engine, experiment_id: str, work: Callable[[Connection, Sta
             raise _not_found(experiment_id)
         work(connection, State(**row))
 
-    transact(engine, attempt)
+    transact(engine, attempt, patience=PATIENCE)
 
 
 def _not_found(experiment_id: str) -> NotFound:
@@ -147,10 +151,12 @@ def retry(engine: Engine, experiment_id: str) -> None:
 
 def add_seeds(engine: Engine, experiment_id: str, n: int, limits: WorkLimits) -> int:
     """Add `n` more seeds for every point; returns how many cells are new. Raises TooLargeError over the limits."""
-    added = 0
+    added = total = 0
 
     def work(connection: Connection, state: State) -> None:
-        nonlocal added
+        nonlocal added, total
+        if state.cells_total == total:
+            return  # committed by the try before, whose answer was lost
         if state.outcome == "cancelled":
             raise NotAllowed("the experiment was cancelled: retry it first")
         spec, cells = more_seeds(parse_spec(state.spec), n)
@@ -159,7 +165,7 @@ def add_seeds(engine: Engine, experiment_id: str, n: int, limits: WorkLimits) ->
         row = {"spec": spec.model_dump(mode="json"), "cells_total": len(whole.cells), "updates_total": whole.updates}
         connection.execute(update(Experiment).where(Experiment.id == experiment_id).values(row))
         connection.execute(_REOPEN, {"id": experiment_id})
-        added = len(cells)
+        added, total = len(cells), len(whole.cells)
 
     _reshape(engine, experiment_id, work)
     return added
@@ -184,6 +190,8 @@ def patch(
 def delete(engine: Engine, experiment_id: str) -> None:
     """Remove it: readers no longer find it from now on, and the reconciler purges its rows."""
 
+    marked: list[str] = []
+
     def work(connection: Connection, state: State) -> None:
         if state.outcome is None and state.started and not state.paused:
             raise NotAllowed("the experiment runs: cancel it first")
@@ -191,5 +199,10 @@ def delete(engine: Engine, experiment_id: str) -> None:
         connection.execute(_DELETE_KEYS, {"id": experiment_id})
         connection.execute(_CANCEL, {"id": experiment_id})
         connection.execute(_MARK_DELETED, {"id": experiment_id})
+        marked.append(experiment_id)
 
-    _reshape(engine, experiment_id, work)
+    try:
+        _reshape(engine, experiment_id, work)
+    except NotFound:
+        if not marked:  # else committed by the try before, whose answer was lost
+            raise

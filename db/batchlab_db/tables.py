@@ -166,7 +166,7 @@ class Cell(Base):
     __table_args__ = (
         UniqueConstraint("experiment_id", "ordinal"),
         CheckConstraint("status IN ('queued','running','succeeded','diverged','failed','cancelled')", name="status"),
-        Index("ix_cells_waiting", "experiment_id", "ordinal", postgresql_where=text("status = 'queued'")),
+        Index("ix_cells_open", "experiment_id", "ordinal", postgresql_where=text("status IN ('queued','running')")),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

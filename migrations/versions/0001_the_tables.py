@@ -184,11 +184,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cells_cohort_id"), "cells", ["cohort_id"], unique=False)
     op.create_index(
-        "ix_cells_waiting",
+        "ix_cells_open",
         "cells",
         ["experiment_id", "ordinal"],
         unique=False,
-        postgresql_where=sa.text("status = 'queued'"),
+        postgresql_where=sa.text("status IN ('queued','running')"),
     )
     op.create_table(
         "checkpoints",
@@ -245,7 +245,7 @@ def downgrade() -> None:
     op.drop_table("series_blocks")
     op.drop_table("checkpoint_parts")
     op.drop_table("checkpoints")
-    op.drop_index("ix_cells_waiting", table_name="cells", postgresql_where=sa.text("status = 'queued'"))
+    op.drop_index("ix_cells_open", table_name="cells", postgresql_where=sa.text("status IN ('queued','running')"))
     op.drop_index(op.f("ix_cells_cohort_id"), table_name="cells")
     op.drop_table("cells")
     op.drop_index("ix_slices_open", table_name="slices", postgresql_where=sa.text("ended_at IS NULL"))

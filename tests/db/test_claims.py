@@ -192,55 +192,11 @@ def test_cells_that_share_a_cohort_end_one_by_one_and_keep_their_places(bench: B
     assert again.finished
 
 
-def test_a_write_whose_answer_was_lost_may_be_run_again(bench: Bench) -> None:
-    experiment = bench.submit()
-    lease = bench.hold()
-    bench.record(lease, block(stretch(0, 2)))
-    lease.blocks -= 1  # as if the COMMIT had got no answer
-    bench.record(lease, block(stretch(0, 2)))
-    assert bench.stored_steps(lease.cells[0].id) == [1, 2]
-    bench.record(lease, block(stretch(2, STEPS, "succeeded")))
-    lease.blocks, lease.open, lease.finished = lease.blocks - 1, {0}, False
-    bench.record(lease, block(stretch(2, STEPS, "succeeded")))
-    assert lease.finished
-    assert bench.experiment(experiment)["outcome"] == "succeeded"
-    assert bench.one("SELECT updates FROM slices") == STEPS
-
-
-@pytest.mark.parametrize("outcome", ["handed_on", "stopped"])
-def test_a_hand_on_may_be_run_again(bench: Bench, outcome: str) -> None:
-    bench.submit()
-    lease = bench.hold()
-    claims.hand_on(bench.engine, lease, b"state", outcome)
-    claims.hand_on(bench.engine, lease, b"state", outcome)
-    assert bench.one("SELECT outcome FROM slices") == outcome
-    assert bench.hold().checkpoint == b"state"
-
-
-def test_a_failure_may_be_run_again(bench: Bench) -> None:
-    bench.submit()
-    lease = bench.hold()
-    for _ in range(2):
-        claims.fail(bench.engine, lease, "code_error", "once")
-    assert bench.one("SELECT count(*) FROM cells WHERE status = 'failed'") == 1
-
-
-def test_a_claim_whose_answer_was_lost_is_found_again_by_its_worker(bench: Bench) -> None:
-    bench.submit()
-    me = bench.worker()
-    lost = bench.hold(me)
-    found = bench.hold(me)
-    assert found.cohort_id == lost.cohort_id
-    assert found.epoch > lost.epoch
-    assert bench.cohort(found)["losses"] == 0
-    with pytest.raises(Fenced):
-        claims.renew(bench.engine, lost, "train")
-
-
 def test_nothing_is_claimed_where_nothing_waits(bench: Bench) -> None:
     me = bench.worker()
     assert bench.claim(me) is None
     bench.submit()
+    assert claims.more_work(bench.engine, me, bench.settings)
     bench.finish(bench.hold(me))
     assert bench.claim(me) is None
     assert not claims.more_work(bench.engine, me, bench.settings)

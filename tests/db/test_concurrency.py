@@ -2,17 +2,19 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from batchlab.cell import Cell
 from batchlab.plan import plan
 from batchlab.spec import parse_spec
 from batchlab_db import claims, experiments
 from batchlab_db.errors import Fenced, KeyReused, NotAllowed
 from batchlab_db.reconcile import reconcile
-from kit import LIMITS, STEPS, Bench, block, document, stretch
+from kit import LIMITS, STEPS, Bench, Engines, block, document, stretch
 
 
 @pytest.fixture
@@ -63,6 +65,28 @@ def test_on_one_machine_an_isolated_cohort_never_meets_another_slice(bench: Benc
         assert len(rows) == 1 or not any(row["isolated"] for row in rows)
         for lease in leases:
             bench.finish(lease)
+
+
+class Meeting(Engines):
+    """Claims that would run side by side wait for each other in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier = threading.Barrier(2)
+
+    def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
+        with suppress(threading.BrokenBarrierError):
+            self.barrier.wait(0.3)
+        return super().choose(cells, device)
+
+
+def test_claims_of_one_machine_for_different_queues_see_each_other(bench: Bench) -> None:
+    bench.submit(isolated=True, device="cpu")
+    bench.submit(device="cuda")
+    pair = [bench.worker("here"), bench.worker("here", queues=("gpu",), device="cuda:0")]
+    engines = Meeting()
+    leases = together(2, lambda i: bench.claim(pair[i], engines))
+    assert sum(lease is not None for lease in leases) == 1
 
 
 def test_one_key_from_sixteen_threads_makes_one_experiment(bench: Bench) -> None:
