@@ -9,6 +9,7 @@ import pytest
 from batchlab.engines.base import CellBlock
 from batchlab_db import curves, raw, series
 from batchlab_db.curves import FOREVER, Curve, Wanted
+from batchlab_db.pyramid import levels
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kit import Bench
@@ -345,3 +346,30 @@ def test_raw_values_of_many_small_blocks_come_page_by_page(bed: Bed) -> None:
     assert keys == sorted(keys)
     assert len(keys) == 204
     assert {key[1] for key in keys} == {"a", "loss"}
+
+
+def test_a_thinned_read_does_not_touch_the_values_between_its_ends(bed: Bed) -> None:
+    values = np.sin(np.arange(20_000))
+    bed.write(*(updates(1 + start, values[start : start + 1000]) for start in range(0, 20_000, 1000)))
+    before = bed.read(points=100)
+    bed.bench.sql("UPDATE series_blocks SET data = '{0}' WHERE first > 1 AND last < 20000")
+    np.testing.assert_array_equal(bed.read(points=100).max, before.max)
+
+
+@pytest.mark.parametrize(
+    ("n", "stride", "kept"),
+    [
+        (1, 1, []),
+        (8, 1, []),
+        (64, 1, [1, 2]),
+        (1000, 1, [1, 2, 3]),
+        (16_384, 1, [1, 2, 3, 4]),
+        (1000, 80, [3, 4, 5]),
+        (1000, 10**9, []),
+    ],
+)
+def test_levels_are_kept_where_they_save_something(n: int, stride: int, kept: list[int]) -> None:
+    steps = stride * np.arange(1, n + 1)
+    found = levels(steps, noise(0, n, 0.0).reshape(1, -1))
+    assert list(found) == kept
+    assert all(packed.shape[1] <= n / 4 for packed in found.values())
