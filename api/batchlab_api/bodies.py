@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from batchlab.errors import Fault
+from batchlab import complaints
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
@@ -85,7 +85,7 @@ def checked(model: type[T], data: Any) -> T:
     try:
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        faults = [Fault(tuple(e["loc"]), e["msg"]) for e in error.errors()]
+        faults = complaints.faults(error, data)
         detail = "; ".join(f"{'.'.join(map(str, f.loc)) or 'body'}: {f.msg}" for f in faults)
         raise ProblemError("bad-body", detail, faults=faults) from error
 

@@ -16,7 +16,11 @@ SECONDS = 30.0
 
 
 class DrawingFailed(Exception):
-    """The renderer failed or took too long."""
+    """The renderer failed; the text is what it said."""
+
+
+class DrawingTooSlow(Exception):
+    """The renderer took too long and was ended."""
 
 
 def draw(spec: dict[str, Any], format: Picture, scale: float = 1.0) -> bytes:
@@ -32,14 +36,14 @@ def draw(spec: dict[str, Any], format: Picture, scale: float = 1.0) -> bytes:
 
 
 def draw_apart(spec: dict[str, Any], format: Picture, scale: float = 1.0, seconds: float = SECONDS) -> bytes:
-    """As `draw`, in a process of its own. Raises DrawingFailed."""
+    """As `draw`, in a process of its own. Raises DrawingFailed or DrawingTooSlow."""
     asked = json.dumps({"spec": spec, "format": format, "scale": scale}).encode()
     try:
         done = subprocess.run(
             [sys.executable, "-m", "batchlab_api.draw"], input=asked, capture_output=True, timeout=seconds, check=True
         )
     except subprocess.TimeoutExpired as error:
-        raise DrawingFailed(f"not drawn within {seconds:g} s: plot fewer cells") from error
+        raise DrawingTooSlow(f"not drawn within {seconds:g} s: try again, or plot fewer cells") from error
     except subprocess.CalledProcessError as error:
         raise DrawingFailed(error.stderr.decode(errors="replace")[-2000:]) from error
     return done.stdout

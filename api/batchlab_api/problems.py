@@ -18,6 +18,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from batchlab_api.draw import DrawingTooSlow
+from batchlab_api.plots import PlotTooLarge
+
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,6 +79,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     NotAllowed: "not-allowed",
     KeyReused: "idempotency-key-reused",
     BadCursor: "bad-cursor",
+    PlotTooLarge: "too-many-points",
+    DrawingTooSlow: "busy",
     **dict.fromkeys(UNREACHABLE, "database-away"),
 }
 """Exception -> kind of problem. A subclass stands for itself or, if it is not listed, for its nearest parent."""

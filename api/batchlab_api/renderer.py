@@ -28,10 +28,11 @@ class Renderer:
             raise ProblemError("busy", "too many plots are being rendered", headers={"Retry-After": "10"})
         try:
             # Somebody else may have rendered it while this one waited.
-            made = self._find(key) or render()
+            if (made := self._find(key)) is None:
+                made = render()
+                self._keep(key, made)
         finally:
             self._slots.release()
-        self._keep(key, made)
         return made
 
     def _find(self, key: str) -> bytes | None:

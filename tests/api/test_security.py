@@ -184,14 +184,22 @@ def test_a_script_with_the_token_may_write_whatever_its_origin(guarded: TestClie
     assert answer.status_code == 202
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
-)
+FORMS = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+WRITES = [
+    ("POST", "/experiments"),
+    ("POST", "/experiments/abc/cancel"),
+    ("POST", "/experiments/abc/seeds"),
+    ("PATCH", "/experiments/abc"),
+    ("DELETE", "/experiments/abc"),
+    ("POST", "/studies/grad-norm-vs-batch/experiments"),
+    ("POST", "/schedules/preview"),
+    ("POST", "/login"),
+]
+
+
+@pytest.mark.parametrize("kind", FORMS)
 def test_what_a_form_can_send_is_no_body(client: TestClient, kind: str) -> None:
-    paths: list[tuple[str, str]] = [("POST", "/experiments"), ("POST", "/experiments/abc/cancel"), ("PATCH", "/experiments/abc"),
-                                    ("DELETE", "/experiments/abc"), ("POST", "/studies/grad-norm-vs-batch/experiments"),
-                                    ("POST", "/schedules/preview"), ("POST", "/login")]  # fmt: skip
-    for method, path in paths:
+    for method, path in WRITES:
         answer = client.request(method, path, content=b'{"a": 1}', headers={"Content-Type": kind})
         assert (answer.status_code, answer.json()["type"]) == (415, "/docs#not-json"), path
     assert stored(client) == 0
