@@ -49,8 +49,9 @@ def kill_somewhere(lab: "Lab", worker: "WorkerProcess", experiment: str, seed: i
 def test_a_worker_killed_at_each_point_of_a_slice_changes_nothing(lab: "Lab", undisturbed: str) -> None:
     experiment = lab.submit(**SWEEP)
     passes = {"before-block": 3, "after-block": 3, "before-checkpoint": 4, "after-checkpoint": 2}
+    short = {"BATCHLAB_SLICE_SECONDS": "0.1", "BATCHLAB_BLOCK_SECONDS": "0.02"}
     for point in reversed(get_args(Point)):
-        worker = lab.worker(BATCHLAB_CRASH_AT=f"{point}:{passes.get(point, 1)}")
+        worker = lab.worker(BATCHLAB_CRASH_AT=f"{point}:{passes.get(point, 1)}", **short)
         assert worker.wait() == 137, point
         lab.hurry()
     lab.worker()
@@ -211,7 +212,7 @@ def test_wake_ups_that_nobody_needs_are_harmless(lab: "Lab") -> None:
 def test_whoever_takes_a_dead_workers_place_frees_its_work_at_once(lab: "Lab") -> None:
     unending = {"BATCHLAB_LEASE_SECONDS": "3600"}
     dead = lab.worker(**unending, name="one")
-    experiment = lab.submit(budget={"steps": 20_000})
+    experiment = lab.submit(budget={"steps": 8000})
     lab.until(lambda: lab.steps(experiment) > 500)
     dead.kill()
     other = lab.worker(**unending, name="other", BATCHLAB_PREDECESSOR=f"{dead.pid}:lost")

@@ -49,6 +49,11 @@ def test_an_error_of_the_gpu_itself_is_told_from_one_of_the_code() -> None:
     assert not causes.is_device_error(torch.OutOfMemoryError("CUDA out of memory"))
 
 
+def test_a_device_works_while_it_computes() -> None:
+    assert device.works("cpu")
+    assert not device.works("meta")  # torch's device without values: it raises what a broken one does
+
+
 def test_a_message_is_one_short_line() -> None:
     assert causes.message_of(ValueError("first\nsecond")) == "ValueError: first"
     assert causes.message_of(DataError("mnist is not here: run `batchlab data fetch mnist`")).startswith("mnist is")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batchlab_db import experiments, migrate
 from batchlab_worker import app
+from batchlab_worker.heartbeat import beat
 from batchlab_worker.supervisor import EX_CONFIG
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def test_a_worker_says_what_it_is_and_does(lab: "Lab") -> None:
     assert (row.device, row.queues, row.state) == ("cpu", ["cpu"], "idle")
     assert {"sectors", "digits"} <= set(row.datasets) and "mnist" not in row.datasets
     assert row.fingerprint["threads"] == 1
-    experiment = lab.submit(budget={"steps": 20_000})
+    experiment = lab.submit(budget={"steps": 8000})
     lab.until(lambda: lab.scalar("SELECT state FROM workers") == "busy")
     lab.until(lambda: lab.ask("SELECT FROM workers w JOIN cohorts c ON c.id = w.cohort_id AND c.worker_id = w.id"))
     lab.finish(experiment)
@@ -118,9 +119,12 @@ def test_below_the_disk_gate_nothing_is_claimed(bench: Any, lab: "Lab", monkeypa
     monkeypatch.setattr("batchlab_db.disk.SHARES", {"pause": 1.1, "refuse": 1.1})
     monkeypatch.setattr(bench, "settings", full.model_copy(update={"free_bytes_pause": 1 << 62}))
     app.work(bench)
-    assert bench.control.state == "paused: disk"
+    beat(bench)
+    assert lab.scalar("SELECT state FROM workers") == "paused: disk"
     assert lab.steps(experiment) == 0
     monkeypatch.undo()
+    beat(bench)
+    assert lab.scalar("SELECT state FROM workers") == "idle"
     app.work(bench)
     assert bench.control.state == "idle"
     assert lab.outcome(experiment) == "succeeded"

@@ -8,6 +8,7 @@ import pytest
 from batchlab import engines
 from batchlab.engines.base import Block, CellBlock, Snapshot, State
 from batchlab_db import claims, experiments, reconcile
+from batchlab_worker import device
 from batchlab_worker import hold as holding
 from batchlab_worker.app import work
 from batchlab_worker.bench import Bench
@@ -130,6 +131,24 @@ def test_a_failing_gpu_costs_the_cell_nothing_and_ends_the_process(
     assert (bench.control.leaving, bench.control.exit_status) == (True, EX_TEMPFAIL)
     assert cell_of(lab, experiment).status == "queued"
     assert lab.ask("SELECT status, losses FROM cohorts") == [("ready", 0)]  # it had made progress
+
+
+def test_an_error_after_which_the_gpu_fails_every_call_ends_the_process_too(
+    bench: Bench, lab: "Lab", script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.submit()
+    script(raising(ValueError("what the driver said was lost")))
+    monkeypatch.setattr(device, "works", lambda _: False)
+    assert run_slice(bench) == "lost"
+    assert bench.control.exit_status == EX_TEMPFAIL
+
+
+def test_a_cell_that_asks_for_an_engine_of_another_version_fails_and_says_so(lab: "Lab", bench: Bench) -> None:
+    experiment = lab.submit()
+    with lab.engine.begin() as connection:
+        connection.exec_driver_sql('UPDATE cells SET point = point || \'{"engine": "warp"}\'')
+    assert run_slice(bench) is None
+    assert "no engine 'warp'" in cell_of(lab, experiment).message
 
 
 def test_a_cell_that_breaks_the_device_each_time_is_given_up(

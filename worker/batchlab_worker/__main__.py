@@ -1,6 +1,7 @@
 """One worker process: `python -m batchlab_worker --queues cpu,gpu --name worker-0`, best run under a supervisor."""
 
 import argparse
+import faulthandler
 import os
 import socket
 import sys
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="worker", help="tells the processes of one machine apart")
     options = parser.parse_args(arguments)
     logs.configure()
+    faulthandler.enable()
     device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
     device.warm_up()
     try:

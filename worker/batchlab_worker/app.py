@@ -1,7 +1,7 @@
 """The Celery application of a worker: one task, which is told nothing and asks the database what there is to do."""
 
 import structlog
-from batchlab_db import broker, disk
+from batchlab_db import broker
 from batchlab_db.demand import demand
 from celery import Celery
 from celery.worker import state as celery_state
@@ -37,7 +37,7 @@ def work(bench: Bench) -> None:
     While the broker is away nobody can be woken, so the next slice is run here.
     """
     try:
-        while not bench.control.leaving and _has_room(bench) and _has_more(bench):
+        while not bench.control.leaving and bench.has_room() and _has_more(bench):
             pass
     except SQLAlchemyError as error:  # nothing was claimed; the reconciler will wake us again
         log.warning("database away", error=type(error).__name__)
@@ -53,12 +53,3 @@ def _has_more(bench: Bench) -> bool:
         bench.control.leave()  # the supervisor starts a fresh process
     more = demand(bench.engine, bench.settings).get(bench.home_queue)
     return bool(more) and broker.wake(bench.settings, [bench.home_queue]) == 0
-
-
-def _has_room(bench: Bench) -> bool:
-    """Whether the database's volume has room for more results; a worker takes no work while it has not."""
-    left = disk.shortage(bench.settings, "pause")
-    bench.control.paused = left is not None
-    if left is not None:
-        log.warning("paused: disk", free_bytes=left.free)
-    return left is None

@@ -6,9 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 from batchlab import engines
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, Dataset
+from batchlab_db import disk
 from batchlab_db.settings import Settings
 from batchlab_db.workers import WorkerInfo
 from sqlalchemy import Engine
@@ -16,13 +18,21 @@ from sqlalchemy import Engine
 from batchlab_worker.control import Control
 from batchlab_worker.memory import Service
 
+log = structlog.get_logger("batchlab.worker")
+
 
 class Trainers:
     """What the database's claim asks about engines (it loads none itself)."""
 
     def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
-        """The engine for these cells, of equal `stack_key`, and how many of them, from the first, share a cohort."""
-        return engines.choose(cells[0], device).name, engines.cohort_size(cells, device)
+        """The engine for these cells, of equal `stack_key`, and how many of them, from the first, share a cohort.
+
+        Raises ValueError where this version of the worker has no such engine.
+        """
+        try:
+            return engines.choose(cells[0], device).name, engines.cohort_size(cells, device)
+        except KeyError as error:
+            raise ValueError(f"this worker has no engine {error}") from error
 
     def fingerprint(self, engine: str, device: str) -> Mapping[str, Any]:
         """Whatever bits depend on."""
@@ -57,6 +67,14 @@ class Bench:
         self.control.cohort_id = cohort_id
         if turned:
             self.tell()
+
+    def has_room(self) -> bool:
+        """Whether the database's volume has room for more results; while it has not, this worker takes no work."""
+        left = disk.shortage(self.settings, "pause")
+        if left is not None and not self.control.paused:
+            log.warning("paused: disk", free_bytes=left.free)
+        self.control.paused = left is not None
+        return left is None
 
     def load(self, dataset: Dataset) -> Arrays:
         """The data set's arrays, kept from the last slices; fetched where they are not here. Raises DataError."""

@@ -44,6 +44,16 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def works(device: str) -> bool:
+    """Whether the device still computes: after some errors a GPU fails every later call of the process."""
+    import torch
+
+    try:
+        return bool(torch.ones(1, device=device).add(1).item() == 2)
+    except RuntimeError:
+        return False
+
+
 def warm_up() -> None:
     """Load now what torch loads at the first optimizer (its compiler, for seconds) and not within a slice."""
     import_module("torch._dynamo")

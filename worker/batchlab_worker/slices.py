@@ -20,7 +20,7 @@ from batchlab_db.errors import Fenced
 from batchlab_db.leases import Lease
 from sqlalchemy.exc import SQLAlchemyError
 
-from batchlab_worker import causes, crash
+from batchlab_worker import causes, crash, device
 from batchlab_worker.bench import Bench
 from batchlab_worker.hold import Hold, LeaseOver
 from batchlab_worker.pace import Pace
@@ -141,7 +141,7 @@ class Slice:
 
     def _let_go(self, error: BaseException, hold: Hold) -> Outcome:
         engine, lease, message = self.bench.engine, self.lease, causes.message_of(error)
-        if causes.is_device_error(error):
+        if causes.is_device_error(error) or not device.works(lease.device):
             self.bench.control.leave(EX_TEMPFAIL)
             hold.write(lambda: claims.give_up(engine, lease, self.bench.settings, message))
             return "lost"
