@@ -41,7 +41,7 @@ def beside(size: int, pixels: float, sizes: Sequence[int], width: float) -> floa
 
 def value_axis(field: str, domain: Domain, height: float, *, log: bool) -> alt.Y:
     """A y axis of `height` pixels over `domain` with round numbers as ticks. No title."""
-    scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False, zero=False)
+    scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False)
     ticks = _ticks(domain, height, log=log)
     axis = alt.Axis(values=ticks, format="~g" if log else f".{_decimals(ticks)}f")
     return alt.Y(field, title=None, scale=scale, axis=axis)
