@@ -21,18 +21,21 @@ import numpy as np
 from batchlab.engines.base import Block, CellBlock
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
+from batchlab_api.app import create_app
 from batchlab_db import claims, curves, experiments, migrate, workers
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
 from batchlab_lab.servers import Postgres
 from pydantic import SecretStr
 from sqlalchemy import text
+from starlette.testclient import TestClient
 
 from benchmarks.common import RESULTS, ROOT, machine, write
 
 PEER = ROOT / ".venv" / "peers" / "bin" / "python"
-METRICS = 14
+NAMES = ("loss", *(f"metric {i}" for i in range(1, 14)))
 """As many as the textbook experiment stores at every update, with some to spare."""
+METRICS = len(NAMES)
 BLOCK_STEPS = 10_000
 """Updates of a block of about a second, at the speed of the fastest small models."""
 ROUNDS = 5
@@ -70,7 +73,8 @@ class Lab:
             }
         )
         limits = WorkLimits(max_cells=1, max_updates=100 * LONG)
-        experiments.submit(self.engine, spec, plan(spec, limits))
+        self.experiment = experiments.submit(self.engine, spec, plan(spec, limits)).id
+        self.http = TestClient(create_app(settings), base_url="http://127.0.0.1:8000")
         me = workers.WorkerInfo()
         workers.register(self.engine, me)
         lease = claims.claim(self.engine, me, settings, Engines())
@@ -91,18 +95,25 @@ class Lab:
     def _block(self, metrics: int) -> Block:
         first, self.steps = self.steps + 1, self.steps + BLOCK_STEPS
         values = self.random.standard_normal((metrics, BLOCK_STEPS)).astype(np.float32)
-        updates = {f"metric {i}": row for i, row in enumerate(values)}
+        updates = dict(zip(NAMES, values, strict=False))
         return Block({0: CellBlock(first, updates, np.empty(0, dtype=np.int64), {}, self.steps)})
 
     def read(self, last: int) -> float:
-        """Seconds to thin the first `last` steps of metric 0."""
+        """Seconds to thin the first `last` losses."""
         start = time.perf_counter()
         with self.engine.connect() as connection:
-            curve = curves.read(connection, self.lease.cells[0].id, "metric 0", 1, last, points=POINTS)
+            curve = curves.read(connection, self.lease.cells[0].id, "loss", 1, last, points=POINTS)
         seconds = time.perf_counter() - start
         if curve.n_raw != last:
             raise RuntimeError(f"{curve.n_raw} of {last} values were found")
         return seconds
+
+    def answer(self, last: int) -> float:
+        """Seconds of the whole answer to a dashboard that asks for them, checks and JSON included."""
+        start = time.perf_counter()
+        asked: dict[str, str | int] = {"metrics": "loss", "from": 1, "to": last, "points": POINTS}
+        self.http.get(f"/experiments/{self.experiment}/curves", params=asked).raise_for_status()
+        return time.perf_counter() - start
 
     def size(self) -> int:
         """Bytes of the series."""
@@ -143,15 +154,17 @@ def measure(lab: Lab, peer: Peer) -> dict[str, Any]:
     sizes = lab.size() / (METRICS * lab.steps), peer.ask(size=None)["bytes"] / (METRICS * ROUNDS * THEIRS)
     peer.ask(write=[1, LONG - ROUNDS * THEIRS])
     lab.write(1, 10 * LONG - lab.steps)
-    reads: dict[str, list[float]] = {"ours": [], "theirs": [], "ten": []}
+    reads: dict[str, list[float]] = {"ours": [], "theirs": [], "answer": [], "ten": []}
     for _ in range(ROUNDS):
         reads["ours"].append(lab.read(LONG))
         reads["theirs"].append(peer.ask(read=POINTS)["seconds"])
+        reads["answer"].append(lab.answer(LONG))
         reads["ten"].append(lab.read(10 * LONG))
     return {
         "values_per_second": {"batchlab": ours, "mlflow": theirs},
         "bytes_per_value": {"batchlab": sizes[0], "mlflow": sizes[1]},
         "read_seconds_of_1e6_steps": {"batchlab": reads["ours"], "mlflow": reads["theirs"]},
+        "answer_seconds_of_1e6_steps": {"batchlab": reads["answer"]},
         "read_seconds_of_1e7_steps": {"batchlab": reads["ten"]},
         "mlflow": peer.ask(size=None)["version"],
         "machine": machine(),
@@ -162,9 +175,11 @@ def report(found: Mapping[str, Any]) -> str:
     """The figures as a Markdown table: medians, and the range of the rounds."""
     rates, reads = found["values_per_second"], found["read_seconds_of_1e6_steps"]
     sizes, ten = found["bytes_per_value"], found["read_seconds_of_1e7_steps"]
+    answer = found["answer_seconds_of_1e6_steps"]
     rows = [
         row("step values written a second", rates, 1, ",.0f"),
         row(f"at most {POINTS} points out of 1 000 000 steps, ms", reads, 1e3, ",.1f"),
+        row("the same as the server's whole answer, ms", answer, 1e3, ",.1f"),
         row("the same out of 10 000 000 steps, ms", ten, 1e3, ",.1f"),
         row("bytes on disk for a value", {name: [size] for name, size in sizes.items()}, 1, ".1f"),
     ]
