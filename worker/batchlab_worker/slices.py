@@ -48,6 +48,8 @@ def run_slice(bench: Bench) -> Outcome | None:
     slice_ = Slice(bench, lease, began)
     outcome = slice_.run()
     slice_.report(outcome)
+    if outcome in ("failed", "lost"):
+        _free_memory()
     bench.service.slice_ended(slice_.dataset)
     return outcome
 
@@ -77,13 +79,12 @@ class Slice:
                 return "fenced"
             except BaseException as error:
                 return self._ended_by(error, hold)
-            finally:
-                hold.moved("save")
 
     def _work(self, hold: Hold) -> Outcome:
         self._train(hold)
         if self.lease.finished:
             return "finished"
+        hold.moved("save")
         outcome: Outcome = "stopped" if self.bench.control.leaving else "handed_on"
         crash.point("before-hand-on")
         hold.write(lambda: claims.hand_on(self.bench.engine, self.lease, None, outcome))
@@ -136,8 +137,6 @@ class Slice:
         except (Fenced, LeaseOver, SQLAlchemyError) as second:
             log.warning("could not say why", error=causes.message_of(second))
             return "fenced"
-        finally:
-            _free_memory()
 
     def _let_go(self, error: BaseException, hold: Hold) -> Outcome:
         engine, lease, message = self.bench.engine, self.lease, causes.message_of(error)
