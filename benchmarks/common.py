@@ -40,9 +40,12 @@ def laboratory(data: Path | None = None) -> Iterator[Client]:
         return
     if data:
         os.environ["BATCHLAB_DATA"] = str(data)
-    with tempfile.TemporaryDirectory(prefix="batchlab-bench-") as folder:
-        with Embedded(Home(Path(folder)), port=0) as lab, Client(lab.url) as client:
-            yield client
+    with (
+        tempfile.TemporaryDirectory(prefix="batchlab-bench-") as folder,
+        Embedded(Home(Path(folder)), port=0) as lab,
+        Client(lab.url) as client,
+    ):
+        yield client
 
 
 def write(name: str, text: str) -> None:

@@ -17,7 +17,11 @@ from scipy.stats import spearmanr
 from benchmarks.common import ROOT, SHARED, laboratory, write
 
 KNOWN = SHARED / "textbook" / "figure_6_7_1.csv"
-COLUMNS = {"mean_grad_norm_weights": "rerun_dW", "mean_grad_norm_biases": "rerun_dB", "best_val_loss": "rerun_best_val_loss"}
+COLUMNS = {
+    "mean_grad_norm_weights": "rerun_dW",
+    "mean_grad_norm_biases": "rerun_dB",
+    "best_val_loss": "rerun_best_val_loss",
+}
 ALLOWANCE = 0.05
 
 
@@ -36,7 +40,10 @@ def rows(client: Client, id: str) -> Iterator[tuple[int, dict[str, float]]]:
 
 def compare(measured: dict[int, dict[str, float]], reference: dict[int, dict[str, float]]) -> tuple[list[str], int]:
     """A Markdown table, and how many numbers lie outside."""
-    lines = ["| batch | dW | re-run | dB | re-run | best val loss | re-run |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| batch | dW | re-run | dB | re-run | best val loss | re-run |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     outside = 0
     for batch, numbers in measured.items():
         cells = [str(batch)]

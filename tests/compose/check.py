@@ -37,7 +37,12 @@ class Stack:
 
     def __init__(self) -> None:
         self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-        self.environment = {**os.environ, "COMPOSE_PROJECT_NAME": PROJECT, "BATCHLAB_PORT": PORT, "DOCKER_BUILDKIT": "0"}
+        self.environment = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "BATCHLAB_PORT": PORT,
+            "DOCKER_BUILDKIT": "0",
+        }
 
     def __call__(self, *words: str, quiet: bool = False) -> str:
         """Run one compose command and return what it printed; a failure ends the check with its output."""

@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx2
 import psutil
-import pytest
 from batchlab_client import Client
 from batchlab_lab.embedded import free_port
 
@@ -30,10 +29,22 @@ class Up:
     """`batchlab up` on a home and a port, as a process."""
 
     def __init__(self, home: Path, port: int) -> None:
-        command = [sys.executable, "-m", "batchlab_lab", "up", "--data-dir", str(home), "--port", str(port), "--workers", "1"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "BATCHLAB_BLOCK_SECONDS": "0.2"})
+        program = str(Path(sys.executable).with_name("batchlab"))
+        self.process = subprocess.Popen(
+            [program, "up", "--data-dir", str(home), "--port", str(port), "--workers", "1"],
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "BATCHLAB_BLOCK_SECONDS": "0.2"},
+        )
         self.client = Client(f"http://127.0.0.1:{port}", patience=60)
-        self.client.list()
+
+    def __enter__(self) -> Self:
+        list(self.client.list())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait(HANG_SECONDS)
 
     def stop(self) -> tuple[int, list[psutil.Process]]:
         """SIGTERM; the exit status, and whichever of its processes outlived it."""
@@ -43,23 +54,18 @@ class Up:
         return status, [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "home"
-
-
-def test_a_stop_ends_every_process_and_the_next_start_goes_on(home: Path) -> None:
-    up = Up(home, free_port("127.0.0.1"))
-    id = up.client.submit(SPEC).id
-    while (done := up.client.get(id).progress.updates_done) == 0:
-        time.sleep(0.05)
-    with httpx2.stream("GET", f"{up.client.url}/experiments/{id}/events", timeout=HANG_SECONDS) as stream:
-        lines = stream.iter_lines()
-        next(lines)
-        status, left = up.stop()
-        assert "event: bye" in list(lines)
-    assert (status, left) == (0, [])
-    again = Up(home, free_port("127.0.0.1"))
-    assert again.client.get(id).progress.updates_done >= done
-    assert again.client.wait(id, timeout=240).status == "succeeded"
-    assert again.stop() == (0, [])
+def test_a_stop_ends_every_process_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Up(home, free_port("127.0.0.1")) as lab:
+        id = lab.client.submit(SPEC).id
+        while (done := lab.client.get(id).progress.updates_done) == 0:
+            time.sleep(0.05)
+        with httpx2.stream("GET", f"{lab.client.url}/experiments/{id}/events", timeout=HANG_SECONDS) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            status, left = lab.stop()
+            assert "event: bye" in list(lines)
+        assert (status, left) == (0, [])
+    with Up(home, free_port("127.0.0.1")) as again:
+        assert again.client.get(id).progress.updates_done >= done
+        assert again.client.wait(id, timeout=240).status == "succeeded"
