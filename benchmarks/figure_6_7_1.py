@@ -1,9 +1,9 @@
-"""Figure 6.7.1 in full (16 batch sizes, 5 seeds, 500 epochs) through the embedded lab, against the re-run that is known.
+"""Figure 6.7.1 in full (16 batch sizes, 5 seeds, 500 epochs) through the embedded lab, against a known re-run.
 
     python -m benchmarks.figure_6_7_1
 
-Writes the table of both to benchmarks/results/figure_6_7_1.md and the plots to docs/figures. The mean over 5 seeds of both
-norms and of the best validation loss should lie within the min-max of the re-run, allowing 5 %, at every batch size.
+Writes the table of both to benchmarks/results/figure_6_7_1.md and the plots to docs/figures. The mean over 5 seeds of
+both norms and of the best validation loss should lie within the min-max of the re-run, allowing 5 %, at every batch.
 """
 
 import csv

@@ -46,8 +46,8 @@ def main() -> int:
     head = [
         "# MNIST by batch size",
         "",
-        "`python -m benchmarks.mnist_sweep`: MLP 784-128-10, two epochs, momentum 0.9, rate 0.1 sqrt(B / 100), 2 seeds; "
-        f"ended {experiment.status}. Times are of one thread.",
+        "`python -m benchmarks.mnist_sweep`: MLP 784-128-10, two epochs, momentum 0.9, rate 0.1 sqrt(B / 100), "
+        f"2 seeds; ended {experiment.status}. Times are of one thread.",
         "",
     ]
     write("mnist_sweep", "\n".join([*head, *lines]))

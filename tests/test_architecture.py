@@ -44,5 +44,5 @@ def test_the_locks_hold_every_direct_dependency_at_an_exact_version() -> None:
 
 def _name(requirement: str) -> str:
     for stop in "[<>=;! \\":
-        requirement = requirement.split(stop)[0]
+        requirement = requirement.split(stop, maxsplit=1)[0]
     return requirement.lower().replace("_", "-")
