@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, FastAPI, Header
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, FastAPI, Header, Request
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -39,10 +39,20 @@ def vega_bundle() -> Bundle:
     return Bundle(plain, gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:24]}"')
 
 
+class _Revalidated(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(REVALIDATE)
+        return response
+
+
+FILES = _Revalidated(directory=FOLDER)
+
+
 @router.get("/")
-def page() -> Response:
+async def page(request: Request) -> Response:
     """The page itself."""
-    return FileResponse(FOLDER / "index.html", headers=REVALIDATE)
+    return await FILES.get_response("index.html", request.scope)
 
 
 @router.get("/static/vega.js")
@@ -60,14 +70,7 @@ def vega(
     return Response(script.plain, headers=headers, media_type="text/javascript")
 
 
-class _Revalidated(StaticFiles):
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers.update(REVALIDATE)
-        return response
-
-
 def mount(app: FastAPI) -> None:
     """Serve the dashboard at `/` and its files below `/static`."""
     app.include_router(router)
-    app.mount("/static", _Revalidated(directory=FOLDER))
+    app.mount("/static", FILES)

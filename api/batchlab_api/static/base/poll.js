@@ -25,11 +25,13 @@ export function poll(ask, seconds, failed) {
   }
   const seen = () => !document.hidden && turn();
   document.addEventListener("visibilitychange", seen);
+  window.addEventListener("online", seen);
   turn();
   return {
     now: turn,
     stop() {
       document.removeEventListener("visibilitychange", seen);
+      window.removeEventListener("online", seen);
       clearTimeout(timer);
       abort.abort();
     },

@@ -15,7 +15,7 @@ export function legend(on) {
     () => entry(state),
   );
   return {
-    node: h("aside.legend", { "aria-label": "Lines" }, names, list, hint),
+    node: h("aside.legend", { "aria-label": "Legend" }, names, list, hint),
     update(lines, { isolated, group, axes }) {
       const counts = new Set(lines.map(({ n }) => n));
       Object.assign(state, { isolated, counted: group === "seed" && counts.size > 1 });

@@ -12,7 +12,7 @@ import { drawn, options, request } from "./options.js";
 
 const LEAST_SECONDS = 1;
 /** Points of all lines together, and of one. */
-const POINTS_IN_ALL = 16000;
+const POINTS_IN_ALL = 32000;
 const LEAST_POINTS = 100;
 const MOST_POINTS = 1000;
 

@@ -22,7 +22,7 @@ function entries(lines, { x: axis, logY }, x, y) {
   near.sort((a, b) => distance(a) - distance(b));
   const rest = near.length - MOST;
   return [
-    h("b", {}, `${XS[axis].replace(/ \(.*/, "")} ${number(near[0]?.at.x ?? x)}`),
+    h("b", {}, `${XS[axis].replace(/ \(.*/, "")} ${number(x, 3)}`),
     ...near.slice(0, MOST).map(({ line, at }) => entry(line, at)),
     rest > 0 ? h("span.faint", {}, `and ${rest} more`) : null,
   ];

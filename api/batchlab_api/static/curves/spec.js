@@ -5,7 +5,9 @@ import { INK } from "./palette.js";
 const TICKS = { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8, labelPadding: 5 };
 
 /** 250k, 20, 0.01: prefixes for the large only. */
-const X_LABEL = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')";
+const LABEL = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')";
+/** On a log axis the powers of ten alone, unless there are hardly any. */
+const LOG_LABEL = `xMax < 15 * xMin || abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-9 ? ${LABEL} : ''`;
 
 /** `shape` is what makes two charts different: { lines, logX, logY, xTitle, theme, dots, banded }. */
 export function chartSpec(shape, size) {
@@ -40,7 +42,7 @@ function encoding(shape) {
       field: "x",
       type: "quantitative",
       scale: scale("x", shape.logX),
-      axis: { title: shape.xTitle, tickCount: 7, labelExpr: X_LABEL, grid: false },
+      axis: { title: shape.xTitle, tickCount: 7, labelExpr: shape.logX ? LOG_LABEL : LABEL, grid: false },
     },
     color: { field: "k", type: "nominal", scale: { domain: keys, range: shape.lines.map(({ colour }) => colour) } },
   };

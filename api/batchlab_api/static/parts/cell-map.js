@@ -11,7 +11,7 @@ const MOST_SEEDS = 12;
 
 /** Follows a cell store. `update(experiment)` for the bar. */
 export function cellMap(store) {
-  const squares = h("div.cellmap", { role: "list", "aria-label": "Cells" });
+  const squares = h("div.cellmap", { role: "group", "aria-label": "Cells" });
   const bar = cellBar();
   const node = h("div", {}, squares, bar.node);
   let id = "";
@@ -62,7 +62,7 @@ function arranged(cells, axes) {
 }
 
 function square(id, axes) {
-  const node = h("a", { role: "listitem" });
+  const node = h("a");
   return {
     node,
     update(cell) {

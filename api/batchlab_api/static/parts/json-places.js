@@ -26,7 +26,7 @@ function value(reader, pointer, key) {
   if (!first) return;
   if (first.text === "{") members(reader, pointer);
   else if (first.text === "[") items(reader, pointer);
-  const last = reader.tokens[reader.at - 1];
+  const last = reader.tokens[Math.min(reader.at, reader.tokens.length) - 1];
   reader.found.set(pointer, { from: first.from, to: last.to, key });
 }
 
