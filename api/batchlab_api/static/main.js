@@ -4,6 +4,7 @@ import { start } from "./base/router.js";
 import * as frame from "./parts/frame.js";
 import * as keys from "./parts/keys.js";
 import * as login from "./parts/login.js";
+import * as menus from "./parts/menu.js";
 import * as theme from "./parts/theme.js";
 import { experimentPage } from "./pages/experiment.js";
 import { experimentsPage } from "./pages/experiments.js";
@@ -31,5 +32,6 @@ const ROUTES = [
 theme.begin();
 login.begin();
 keys.begin();
+menus.begin();
 frame.begin(document.querySelector(".rail"));
 start(document.querySelector("main"), ROUTES);

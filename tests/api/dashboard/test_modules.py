@@ -62,6 +62,13 @@ def test_durations_have_two_units(call: Call) -> None:
     ]  # fmt: skip
 
 
+def test_times_past_have_one_unit(call: Call) -> None:
+    at = "2026-01-01T00:00:00Z"
+    midnight = 1767225600000
+    said = [call("base/format", "ago", at, midnight + 1000 * s) for s in (-5, 1, 59, 3700, 200_000)]
+    assert said == ["just now", "just now", "59 s ago", "1 h ago", "2 d ago"]
+
+
 SPEC = '{\n  "lr": {"rule": "fixd"},\n  "batch_sizes": [4, 4],\n  "a/b": {"c": 1}\n}'
 
 

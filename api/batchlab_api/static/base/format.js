@@ -79,10 +79,10 @@ export function bytes(size) {
   return `${number(size / 1000 ** unit, 3)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
 }
 
-/** Time since an ISO instant: "4 s ago", "2 d 3 h ago". */
+/** Time since an ISO instant, in its largest unit: "4 s ago", "2 d ago". */
 export function ago(iso, now = Date.now()) {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
-  return seconds < 3 ? "just now" : `${duration(seconds)} ago`;
+  return seconds < 3 ? "just now" : `${duration(seconds).split(" ").slice(0, 2).join(" ")} ago`;
 }
 
 /** An ISO instant as the reader's date and time of day, always in the same order. */

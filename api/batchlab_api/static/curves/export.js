@@ -2,7 +2,7 @@
 
 import { apiPath, here, search, sent } from "../base/address.js";
 import { h } from "../base/dom.js";
-import { menu } from "../parts/actions.js";
+import { menu } from "../parts/menu.js";
 import { curlGet } from "../parts/snippets.js";
 import { copy } from "../parts/toast.js";
 
@@ -16,14 +16,11 @@ export function exportMenu() {
   const button = (text, act) => h("button", { type: "button", onclick: act }, text);
   const file = (format) =>
     button(`Download ${format.toUpperCase()}`, () => window.location.assign(address({ format })));
-  return menu(
-    [
-      button("Copy link", () => copy(location.href, "Link")),
-      button("Copy as curl", () => copy(curlGet(address()), "Command")),
-      button("Open as JSON", () => window.open(address(), "_blank", "noopener")),
-      file("csv"),
-      file("parquet"),
-    ],
-    "Share",
-  );
+  return menu("Share", [
+    button("Copy link", () => copy(location.href, "Link")),
+    button("Copy as curl", () => copy(curlGet(address()), "Command")),
+    button("Open as JSON", () => window.open(address(), "_blank", "noopener")),
+    file("csv"),
+    file("parquet"),
+  ]);
 }

@@ -55,7 +55,7 @@ function update(parts, node, stroke, line, { isolated, counted }) {
   node.title = line.label;
   say(parts.label, line.short);
   say(parts.n, counted && line.n ? ` n ${line.n}` : "");
-  say(parts.ended, line.divergedAt === null ? "" : `✕ diverged at update ${count(line.divergedAt)}`);
+  say(parts.ended, line.divergedAt === null ? "" : `✕ diverged at ${count(line.divergedAt)}`);
   say(parts.value, number(line.last));
 }
 

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../base/dom.js";
 import { nameOf } from "../parts/axes.js";
+import { checkMenu } from "../parts/menu.js";
 
 const MOST_METRICS = 4;
 const OVER = { step: "over updates", epoch: "over epochs", examples: "over examples", seconds: "over seconds" };
@@ -20,16 +21,24 @@ export function toolbar(change) {
       const key = JSON.stringify([options, sizes, Object.keys(experiment.metrics)]);
       if (key === shown) return;
       shown = key;
-      const open = [...node.querySelectorAll("details[open]")].map(({ id }) => id);
-      fill(node, controls(experiment, options, sizes, change));
-      open.forEach((id) => node.querySelector(`#${id}`)?.setAttribute("open", ""));
+      keepingPlace(node, () => fill(node, controls(experiment, options, sizes, change)));
     },
   };
 }
 
+/** Open menus stay open, and the focus stays where it was. */
+function keepingPlace(node, redraw) {
+  const places = () => [...node.querySelectorAll("button, select, summary, input")];
+  const focused = places().indexOf(document.activeElement);
+  const open = [...node.querySelectorAll("details[open]")].map(({ id }) => id);
+  redraw();
+  open.forEach((id) => node.querySelector(`#${id}`)?.setAttribute("open", ""));
+  places()[focused]?.focus({ preventScroll: true });
+}
+
 function controls(experiment, options, sizes, change) {
   return [
-    metricMenu(Object.keys(experiment.metrics), options.metrics, change),
+    metricMenu(Object.keys(experiment.metrics).sort(byInterest), options.metrics, change),
     select("x axis", OVER, options.x, (x) => change({ x, from: "", to: "" })),
     toggle("log x", options.logX, (on) => change({ _xs: on ? "log" : "", from: "", to: "" })),
     toggle("log y", options.logY, (on) => change({ _y: on ? "log" : "" })),
@@ -59,6 +68,14 @@ function select(name, choices, value, chosen) {
 const toggle = (name, on, chosen) =>
   h("button.toggle", { type: "button", "aria-pressed": String(on), onclick: () => chosen(!on) }, name);
 
+const FIRST = ["val_loss", "val_accuracy", "train_loss", "train_accuracy", "loss", "grad_norm"];
+
+/** What people look at first, then the others by name. */
+function byInterest(a, b) {
+  const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
 function metricMenu(all, chosen, change) {
   const pick = (name) => {
     const now = chosen.includes(name)
@@ -66,7 +83,7 @@ function metricMenu(all, chosen, change) {
       : [...chosen, name].slice(-MOST_METRICS);
     if (now.length) change({ metrics: now.join(",") });
   };
-  return checks("metrics", chosen.join(", "), all, (name) => chosen.includes(name), pick);
+  return checkMenu("metrics", chosen.join(", "), all, (name) => chosen.includes(name), pick);
 }
 
 function sizeMenu(sizes, chosen, change) {
@@ -77,17 +94,5 @@ function sizeMenu(sizes, chosen, change) {
     change({ batch_size: now.length === sizes.length ? "" : now.join(",") });
   };
   const title = chosen.length ? `Batch ${chosen.join(", ")}` : "All batch sizes";
-  return checks("sizes", title, sizes, (size) => chosen.includes(size), pick);
-}
-
-/** A menu of check boxes that stays open while it is used. */
-function checks(id, title, values, isOn, pick) {
-  const box = (value) =>
-    h(
-      "label.check",
-      {},
-      h("input", { type: "checkbox", checked: isOn(value), onchange: () => pick(value) }),
-      String(value),
-    );
-  return h("details.menu", { id }, h("summary.button", {}, title), h("div.entries.checks", {}, values.map(box)));
+  return checkMenu("sizes", title, sizes, (size) => chosen.includes(size), pick);
 }

@@ -2,14 +2,15 @@
 
 import { apiPath } from "../base/address.js";
 import { get } from "../base/api.js";
-import { fill, h, say } from "../base/dom.js";
+import { fill, h } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { paced } from "../base/paced.js";
-import { push, replace } from "../base/router.js";
+import { push } from "../base/router.js";
 import { differing } from "../parts/axes.js";
 import { bind } from "../parts/keys.js";
 import { emptyCard, problemCard, skeleton } from "../parts/problem.js";
 import { matcher } from "./filter.js";
+import { resultBar } from "./result-bar.js";
 import { resultRows } from "./result-rows.js";
 
 const LEAST_SECONDS = 2;
@@ -28,14 +29,13 @@ export function resultsTab(experiment) {
     signal: abort.signal,
     body: h("div", {}, skeleton(6)),
   };
-  tab.bar = bar(tab);
+  tab.bar = resultBar(base, experiment.id);
   tab.pace = paced(() => refresh(tab), LEAST_SECONDS);
   const unbind = bind({ "/": () => tab.bar.focus() });
   return {
     node: h("div", {}, tab.bar.node, tab.body),
     update(url) {
       tab.query = url.query;
-      tab.bar.update(tab.query);
       draw(tab);
       tab.pace.ask();
     },
@@ -68,11 +68,11 @@ function draw(tab) {
   const metrics = metricsOf(tab.results);
   const chosen = tab.query._cols ? tab.query._cols.split(",") : FIRST;
   const columns = metrics.filter((name) => chosen.includes(name));
-  tab.bar.metrics(metrics, columns);
+  tab.bar.columns(metrics, columns);
   const points = tab.results.groups.map((group) => ({ ...group, point: { ...group.by, params: paramsOf(group.by) } }));
   const axes = differing(points.map(({ point }) => point));
   const { keep, fault } = matcher(tab.query._f ?? "");
-  tab.bar.fault(fault);
+  tab.bar.update(tab.query, fault);
   const kept = sorted(points.filter(keep), tab.query._sort, axes);
   if (!tab.results.groups.some(hasEnded))
     fill(tab.body, emptyCard("No result yet", "A row appears when the first cell of its point ends."));
@@ -120,42 +120,4 @@ function heading(name, kind, sort, onclick) {
   const mark = { ascending: " ↑", descending: " ↓", none: "" }[state];
   const button = h("button.sort", { type: "button", onclick, title: name }, name.replace(/_/g, " "), mark);
   return h(`th.${kind}`, { scope: "col", "aria-sort": state }, button);
-}
-
-function bar(tab) {
-  const input = h("input.filter", {
-    type: "search",
-    placeholder: "batch_size>=32 lr<1",
-    "aria-label": "Filter points",
-  });
-  input.addEventListener("input", () => replace({ _f: input.value }));
-  const fault = h("span.fault");
-  const menu = h("details.menu", {}, h("summary.button", {}, "Columns"), h("div.entries.checks"));
-  const download = (format) =>
-    h(
-      "a.button",
-      { href: `${tab.base}?format=${format}`, download: `${tab.experiment.id}.${format}` },
-      format === "csv" ? "CSV" : "Parquet",
-    );
-  let shown = "";
-  return {
-    node: h("div.toolbar", {}, input, menu, download("csv"), download("parquet"), fault),
-    focus: () => input.focus(),
-    update: (query) => document.activeElement !== input && (input.value = query._f ?? ""),
-    fault: (text) => say(fault, text),
-    metrics(all, columns) {
-      if (shown === JSON.stringify([all, columns])) return;
-      shown = JSON.stringify([all, columns]);
-      fill(
-        menu.lastChild,
-        all.map((name) => columnCheck(name, columns)),
-      );
-    },
-  };
-}
-
-function columnCheck(name, columns) {
-  const on = columns.includes(name);
-  const pick = () => push({ _cols: (on ? columns.filter((other) => other !== name) : [...columns, name]).join(",") });
-  return h("label.check", {}, h("input", { type: "checkbox", checked: on, onchange: pick }), name);
 }

@@ -5,6 +5,7 @@ import { send } from "../base/api.js";
 import { fill, h } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { go } from "../base/router.js";
+import { menu } from "./menu.js";
 import { askNumber, askText, confirmed } from "./dialog.js";
 import { complain, toast } from "./toast.js";
 
@@ -70,7 +71,7 @@ export function actionBar(changed) {
       shown = experiment.status;
       const allowed = (list) => list.filter(({ when }) => when.includes(experiment.status));
       const button = (action) => actionButton(action, node, changed);
-      fill(node, allowed(ACTIONS).map(button), menu(allowed(MORE).map(button)));
+      fill(node, allowed(ACTIONS).map(button), menu("More", allowed(MORE).map(button)));
     },
   };
 }
@@ -80,7 +81,6 @@ function actionButton({ name, act, kind, says }, node, changed) {
   if (says) button.title = says(node.experiment);
   button.addEventListener("click", async () => {
     button.disabled = true;
-    button.closest("details")?.removeAttribute("open");
     try {
       const now = await act(node.experiment);
       if (now) changed(now);
@@ -91,14 +91,4 @@ function actionButton({ name, act, kind, says }, node, changed) {
     }
   });
   return button;
-}
-
-/** A menu that closes when something else is clicked. */
-export function menu(entries, label = "More") {
-  const node = h("details.menu", {}, h("summary.button", {}, label), h("div.entries", {}, entries));
-  node.addEventListener("focusout", (event) => {
-    if (!node.contains(event.relatedTarget)) setTimeout(() => node.removeAttribute("open"), 150);
-  });
-  node.addEventListener("keydown", (event) => event.key === "Escape" && node.removeAttribute("open"));
-  return node;
 }
