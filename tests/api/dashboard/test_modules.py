@@ -105,7 +105,7 @@ def test_specs_are_written_as_people_write_them(call: Call) -> None:
 
 
 def cell(batch_size: int, lr: float, seed: int, **more: Any) -> dict[str, Any]:
-    point = {"variant": None, "momentum": 0, "params": {}, "id": f"{batch_size}-{lr}-{seed}"}
+    point: dict[str, Any] = {"variant": None, "momentum": 0, "params": {}, "id": f"{batch_size}-{lr}-{seed}"}
     return {**point, "batch_size": batch_size, "lr": lr, "seed": seed, **more}
 
 
