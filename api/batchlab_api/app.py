@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None, *, bound_to: str = "127.0.0.1")
     app.include_router(session.router)
     dashboard.mount(app)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, guarded=not lab.gate.open)
     _wrap(app, lab, bound_to)
     return app
 

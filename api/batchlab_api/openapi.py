@@ -34,20 +34,38 @@ FREE_BODY: dict[str, Any] = {
 """A body that is any object."""
 
 
-def install(app: FastAPI) -> None:
-    """Have `app.openapi()` make this document, once."""
+def install(app: FastAPI, *, guarded: bool) -> None:
+    """Have `app.openapi()` make this document, once. Where nothing is `guarded`, it asks for no token."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             made["components"]["schemas"] |= _body_schemas()
+            if not guarded:
+                _open(made)
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
+def _open(document: dict[str, Any]) -> None:
+    document["components"].pop("securitySchemes", None)
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            operation.pop("security", None)
+
+
 def _body_schemas() -> dict[str, Any]:
     _, found = models_json_schema([(model, "validation") for model in BODIES], ref_template=_REF)
     schemas: dict[str, Any] = found["$defs"]
+    for schema in schemas.values():
+        _require_tags(schema)
     return schemas
+
+
+def _require_tags(schema: dict[str, Any]) -> None:
+    """A member of a union is told by its constant, so that one must be there, whatever its default."""
+    tags = [name for name, field in schema.get("properties", {}).items() if "const" in field]
+    if tags:
+        schema["required"] = sorted({*schema.get("required", []), *tags})

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query
 
-from batchlab_api.problems import ProblemError
-
+NUMBERS = r"^([0-9]{1,18}(,[0-9]{1,18})*)?$"
+"""Whole numbers, separated by commas."""
 ExperimentId = Annotated[str, Path(alias="id", description="The experiment.", max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
@@ -25,26 +25,24 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.strip() for item in text.split(",") if item.strip()))
 
 
-def numbers(text: str | None, name: str) -> frozenset[int] | None:
-    """The numbers of a comma-separated list, or None where there is none."""
-    if not text:
-        return None
-    found = names(text)
-    if not all(item.isascii() and item.isdecimal() and len(item) < 19 for item in found):
-        raise ProblemError("bad-parameter", f"{name}: give whole numbers, separated by commas")
-    return frozenset(map(int, found))
+def _numbers(text: str | None) -> frozenset[int] | None:
+    return frozenset(map(int, names(text))) if text else None
 
 
 def _chosen_cells(
-    cells: Annotated[str | None, Query(max_length=20_000, description="Ids of cells, by comma; default: all.")] = None,
+    cells: Annotated[
+        str | None, Query(max_length=20_000, pattern=NUMBERS, description="Ids of cells, by comma; default: all.")
+    ] = None,
 ) -> frozenset[int] | None:
-    return numbers(cells, "cells")
+    return _numbers(cells)
 
 
 def _chosen_batches(
-    batch_size: Annotated[str | None, Query(max_length=2000, description="By comma; default: all.")] = None,
+    batch_size: Annotated[
+        str | None, Query(max_length=2000, pattern=NUMBERS, description="By comma; default: all.")
+    ] = None,
 ) -> frozenset[int] | None:
-    return numbers(batch_size, "batch_size")
+    return _numbers(batch_size)
 
 
 ChosenCells = Annotated[frozenset[int] | None, Depends(_chosen_cells)]

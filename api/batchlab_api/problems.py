@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from batchlab_api import allow
 from batchlab_api.draw import DrawingTooSlow
 from batchlab_api.plots import PlotTooLarge
 
@@ -158,6 +159,8 @@ def _http(request: Request, error: Exception) -> Response:
     slug = _BY_STATUS.get(error.status_code, "bad-request")
     detail = error.detail or HTTPStatus(error.status_code).phrase
     headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allow.methods(request.app, request.scope["path"])
     return respond(request_id(request), slug, detail, headers=headers, status=error.status_code)
 
 

@@ -7,6 +7,8 @@ from batchlab.schedules import Constant, Schedule
 from pydantic import Field
 
 Text = Annotated[str, Field(max_length=200)]
+# JSON has one kind of number: 3.0 is an integer too.
+Count = Annotated[int, Field(ge=1, le=10**12, strict=False)]
 
 
 class ExperimentPatch(Strict):
@@ -20,7 +22,7 @@ class ExperimentPatch(Strict):
 class MoreSeeds(Strict):
     """How many seeds to add to every point of the sweep."""
 
-    add: Annotated[int, Field(ge=1, le=10_000)]
+    add: Annotated[int, Field(ge=1, le=10_000, strict=False)]
 
 
 class Login(Strict):
@@ -36,8 +38,8 @@ class PreviewRequest(Strict):
     lr: Annotated[float, Field(gt=0)]
     """The rate that the rule gave: the schedule multiplies it."""
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
-    steps: Annotated[int, Field(ge=1, le=10**12)]
+    steps: Count
     """Updates in the whole run."""
-    steps_per_epoch: Annotated[int, Field(ge=1, le=10**12)]
-    points: Annotated[int, Field(ge=2, le=10_000)] = 1000
+    steps_per_epoch: Count
+    points: Annotated[int, Field(ge=2, le=10_000, strict=False)] = 1000
     """How many updates to show at most; the first and the last are always there."""

@@ -56,7 +56,7 @@ def add_seeds(
     return _woken(lab, id, background)
 
 
-@router.patch("", openapi_extra=body(ExperimentPatch))
+@router.patch("", openapi_extra=body(ExperimentPatch, required=False))
 def change_experiment(
     lab: LabDep, id: ExperimentId, patch: Annotated[ExperimentPatch, Depends(body_of(ExperimentPatch))]
 ) -> models.Experiment:
