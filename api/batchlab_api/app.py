@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from batchlab_db import settings as db_settings
 from batchlab_db.settings import Settings
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None, *, bound_to: str = "127.0.0.1")
     lab = Lab.of(settings or db_settings.settings())
     app = FastAPI(
         title="batchlab",
-        version="0.1.0",
+        version=version("batchlab"),
         description="A laboratory for how batch size, learning rate and momentum act on the training of a network.",
         docs_url=None,
         redoc_url=None,

@@ -4,10 +4,12 @@ Labels are bounded: never an experiment, a user or a message. What cannot be rea
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
 
 from batchlab_db.observe import Census
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -48,51 +50,53 @@ class _Fixed:
 
 
 def gauge(name: str, text: str, value: float) -> Metric:
+    """A number that goes up and down."""
     return GaugeMetricFamily(f"batchlab_{name}", text, value=value)
 
 
 def counter(name: str, text: str, value: float) -> Metric:
+    """A number that only grows; `_total` is added to its name."""
     return CounterMetricFamily(f"batchlab_{name}", text, value=value)
 
 
-def _by(family: GaugeMetricFamily | CounterMetricFamily, rows: Iterator[tuple[tuple[str, ...], float]]) -> Metric:
-    for labels, value in rows:
-        family.add_metric(labels, value)
-    return family
+def build_info() -> Metric:
+    """The version, as a label of a constant."""
+    return InfoMetricFamily("batchlab_build", "What runs here.", value={"version": version("batchlab")})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A part of the census as a family: `labels` are the names of its keys."""
+
+    part: str
+    name: str
+    text: str
+    labels: tuple[str, ...]
+    family: type[GaugeMetricFamily | CounterMetricFamily] = GaugeMetricFamily
+
+    def of(self, census: Census) -> Metric:
+        """The family with the numbers of this census."""
+        made = self.family(f"batchlab_{self.name}", self.text, labels=self.labels)
+        for key, value in getattr(census, self.part).items():
+            made.add_metric((key,) if isinstance(key, str) else key, value)
+        return made
+
+
+COLUMNS = (
+    Column("cells", "cells", "Cells by status.", ("status",)),
+    Column("failures", "cell_failures", "Failed cells by cause.", ("cause",)),
+    Column("cohorts", "queue_cohorts", "Unfinished cohorts.", ("queue", "state")),
+    Column("oldest_ready", "queue_oldest_ready_seconds", "Wait of the oldest claimable work.", ("queue",)),
+    Column("workers", "workers", "Living workers.", ("queue", "state")),
+    Column("sizes", "db_size_bytes", "Size on disk, indexes included.", ("table",)),
+    Column("slices", "slices", "Slices ended, by how.", ("outcome",), CounterMetricFamily),
+    Column("updates", "updates", "Updates trained in slices.", ("engine", "device"), CounterMetricFamily),
+)
 
 
 def of_census(census: Census) -> Iterator[Metric]:
     """The lab's state as families."""
-    yield _by(
-        GaugeMetricFamily("batchlab_cells", "Cells by status.", labels=("status",)),
-        (((status,), n) for status, n in census.cells.items()),
-    )
-    yield _by(
-        GaugeMetricFamily("batchlab_queue_cohorts", "Unfinished cohorts.", labels=("queue", "state")),
-        iter(census.cohorts.items()),
-    )
-    yield _by(
-        GaugeMetricFamily(
-            "batchlab_queue_oldest_ready_seconds", "How long the oldest claimable work has waited.", labels=("queue",)
-        ),
-        (((queue,), seconds) for queue, seconds in census.oldest_ready.items()),
-    )
-    yield _by(
-        GaugeMetricFamily("batchlab_workers", "Living workers.", labels=("queue", "state")),
-        iter(census.workers.items()),
-    )
-    yield _by(
-        CounterMetricFamily("batchlab_slices", "Slices ended, by how.", labels=("outcome",)),
-        (((outcome,), n) for outcome, n in census.slices.items()),
-    )
-    yield _by(
-        CounterMetricFamily("batchlab_updates", "Updates trained in ended slices.", labels=("engine", "device")),
-        iter(census.updates.items()),
-    )
-    yield _by(
-        GaugeMetricFamily("batchlab_db_size_bytes", "Size on disk, indexes included.", labels=("table",)),
-        (((table,), size) for table, size in census.sizes.items()),
-    )
+    yield from (column.of(census) for column in COLUMNS)
     for name, value in census.counters.items():
         yield counter(name.removesuffix("_total"), "Counted by the reconciler.", value)
     if census.reconciled_at is not None:

@@ -14,7 +14,7 @@ from batchlab_db import broker, disk, experiments, reads, workers
 from batchlab_db.demand import demand
 from fastapi import BackgroundTasks
 from sqlalchemy import RowMapping
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from batchlab_api import links
 from batchlab_api.lab import Lab
@@ -28,12 +28,12 @@ def limits(lab: Lab) -> WorkLimits:
     return WorkLimits(lab.settings.max_cells, lab.settings.max_updates)
 
 
-def dry_run(lab: Lab, document: Any) -> models.PlanReport:
-    """What the posted spec would cost."""
+def dry_run(lab: Lab, document: Any) -> Response:
+    """What the posted spec would cost; nothing is stored."""
     spec = parse_spec(document)
     costs = plan(spec, limits(lab))
     living = _living(lab)
-    return models.PlanReport(
+    report = models.PlanReport(
         name=spec.name,
         cells=len(costs.cells),
         updates=costs.updates,
@@ -41,6 +41,7 @@ def dry_run(lab: Lab, document: Any) -> models.PlanReport:
         eta_seconds=eta(costs.updates, living),
         warnings=warnings(costs, living),
     )
+    return Response(report.model_dump_json(), media_type="application/json")
 
 
 def submit(lab: Lab, document: Any, key: str | None, background: BackgroundTasks) -> Response:
@@ -66,7 +67,7 @@ def _accepted(lab: Lab, made: experiments.Submitted, spec: ExperimentSpec, costs
         links=links.experiment(made.id),
     )
     headers = {"Location": links.experiment(made.id)["self"]}
-    return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers=headers)
+    return Response(answer.model_dump_json(), status_code=202, headers=headers, media_type="application/json")
 
 
 def _living(lab: Lab) -> Rows:

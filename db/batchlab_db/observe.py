@@ -10,6 +10,7 @@ from batchlab_db import facts
 from batchlab_db.workers import LIVING
 
 _CELLS = text("SELECT status, count(*) AS n FROM cells GROUP BY status")
+_FAILURES = text("SELECT cause, count(*) AS n FROM cells WHERE status = 'failed' GROUP BY cause")
 _COHORTS = text(
     """
     SELECT c.queue, CASE WHEN c.status = 'running' THEN 'leased'
@@ -60,6 +61,8 @@ class Census:
 
     cells: Mapping[str, int]
     """By status."""
+    failures: Mapping[str, int]
+    """Failed cells by cause."""
     cohorts: Mapping[tuple[str, str], int]
     """By queue and state: ready, delayed, leased."""
     oldest_ready: Mapping[str, float]
@@ -82,6 +85,7 @@ def census(connection: Connection, alive_seconds: float) -> Census:
     reconciled = facts.get(connection, "reconciler")
     return Census(
         cells=_counts(connection, _CELLS),
+        failures=_counts(connection, _FAILURES),
         cohorts=_pairs(connection, _COHORTS),
         oldest_ready=_counts(connection, _OLDEST_READY),
         workers=_pairs(connection, _WORKERS, alive=alive_seconds),

@@ -192,6 +192,7 @@ def test_the_metrics_page_counts_what_there_is(client: TestClient, post: Post, h
     assert cells == {"queued": 3.0, "succeeded": 1.0}
     assert families["batchlab_workers"].samples[0].value == 1.0
     assert families["batchlab_db_size_bytes"].samples
+    assert families["batchlab_build_info"].samples[0].labels["version"]
     routes = {s.labels["route"] for s in families["batchlab_http_request_seconds"].samples}
     assert "/experiments/{id}" in routes and not any(id in route for route in routes)
     assert id not in client.get("/metrics").text

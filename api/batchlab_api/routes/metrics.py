@@ -24,6 +24,7 @@ def show_metrics(lab: LabDep) -> Response:
 
 
 def _families(lab: Lab) -> Iterator[Metric]:
+    yield metrics.build_info()
     yield metrics.gauge("sse_streams", "Open event streams.", len(lab.hub))
     yield metrics.counter("auth_failures", "Wrong tokens.", lab.gate.refused)
     yield metrics.gauge("db_pool_in_use", "Connections in use.", lab.connections_in_use)

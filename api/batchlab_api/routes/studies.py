@@ -8,7 +8,7 @@ from batchlab.studies import STUDIES, Size, Study
 from batchlab_client import models
 from batchlab_db.errors import NotFound
 from fastapi import APIRouter, BackgroundTasks, Path, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from batchlab_api import submission
 from batchlab_api.bodies import JsonBody
@@ -52,7 +52,7 @@ def start_study(
     chosen, own = _split(overrides, size)
     document = _find(name).spec(chosen, own)
     if dry_run:
-        return JSONResponse(submission.dry_run(lab, document).model_dump(mode="json"))
+        return submission.dry_run(lab, document)
     return submission.submit(lab, document, idempotency_key, background)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from batchlab.experiment import ExperimentSpec
 from batchlab_client import models
 from fastapi import APIRouter, BackgroundTasks, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from batchlab_api import submission
 from batchlab_api.bodies import JsonBody
@@ -32,5 +32,5 @@ def submit_experiment(
 ) -> Response:
     """Store an experiment and have its cells trained."""
     if dry_run:
-        return JSONResponse(submission.dry_run(lab, spec).model_dump(mode="json"))
+        return submission.dry_run(lab, spec)
     return submission.submit(lab, spec, idempotency_key, background)
