@@ -23,10 +23,15 @@ from benchmarks.common import write
 OVERRIDES = {"budget": {"epochs": 200}}
 
 
+SETTLED_SECONDS = 5.0
+"""A worker younger than this still loads torch; older ones train."""
+
+
 def workers() -> list[psutil.Process]:
-    """The worker processes below this one."""
+    """The worker processes below this one that are past their start."""
     found = psutil.Process().children(recursive=True)
-    return [p for p in found if "batchlab_worker" in " ".join(p.cmdline())]
+    settled = time.time() - SETTLED_SECONDS
+    return [p for p in found if "batchlab_worker" in " ".join(p.cmdline()) and p.create_time() < settled]
 
 
 def undisturbed(client: Client) -> str:

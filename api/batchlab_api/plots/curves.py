@@ -131,8 +131,16 @@ def _curve(series: Row, lines: Arms, band: Band) -> Curve:
         low, high = _floats(series["min"]), _floats(series["max"])
     else:
         low, high = _interval(series, mean)
-    line = lines.label(point_of(series))
-    return Curve(series["batch_size"], line, max(counts), _floats(series["x"]), mean, low, high, series["diverged_at"])
+    line, shown = lines.label(point_of(series)), _drawable(series)
+    x, ends = _floats(series["x"]), series["diverged_at"]
+    return Curve(series["batch_size"], line, max(counts), x[shown], mean[shown], low[shown], high[shown], ends)
+
+
+def _drawable(series: Row) -> slice:
+    """The points that make a line: the last of a thinned series is one update's own value among means of many, and
+    would look like a sudden end.
+    """
+    return slice(None, None if series.get("exact", True) or len(series["x"]) < 4 else -1)
 
 
 def _has_values(curve: Curve) -> bool:

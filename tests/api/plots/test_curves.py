@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from batchlab_api.plots import PLOTS
 from batchlab_api.plots import curves as module
-from batchlab_api.plots.curves import Curves
+from batchlab_api.plots.curves import Curves, _drawable
 
 Make = Callable[..., Any]
 
@@ -121,3 +121,9 @@ def test_arrays_are_as_long_as_each_other(source: Make, series: Make) -> None:
     for curve in numbers("loss-curves", source(series=[series(mean=[1.0, -1.0, None, 2.0])])).curves:
         assert {len(a) for a in (curve.x, curve.mean, curve.low, curve.high)} == {2}
         assert np.isfinite(curve.mean).all()
+
+
+def test_the_last_update_of_a_thinned_series_is_no_point_of_the_line() -> None:
+    thinned = {"x": [1.0, 2.0, 3.0, 3.1], "exact": False}
+    assert _drawable(thinned) == slice(None, -1)
+    assert _drawable({**thinned, "exact": True}) == slice(None, None)
