@@ -17,6 +17,14 @@ import httpx2
 PATIENCE = 30.0
 
 
+def until(what: Callable[[], Any]) -> None:
+    """Wait for something to come true."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
 class Server:
     """`python -m batchlab_api` on a free port."""
 

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from hand import SPEC, Hand
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from serving import until
 from sqlalchemy import text
 
 Post = Callable[..., str]
@@ -162,7 +163,7 @@ def failing(client: TestClient) -> set[str]:
 
 def test_a_failing_part_is_named(serve: Serve, settings: Settings, tmp_path: Path) -> None:
     client = serve(broker_url=SecretStr(f"redis+socket://{tmp_path}/nobody.sock"), reconcile_seconds=3600.0)
-    assert "broker" in failing(client)
+    until(lambda: failing(client) == {"broker"})
     engine = make_engine(settings, role="worker")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))

@@ -17,16 +17,7 @@ from batchlab_client import models
 from batchlab_db.settings import Settings
 from hand import SPEC, STEPS, TOKEN, Hand
 from pydantic import SecretStr
-from serving import PATIENCE, Listener, Server
-
-
-def until(what: Callable[[], Any]) -> None:
-    """Wait for something to come true."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
-
+from serving import PATIENCE, Listener, Server, until
 
 Start = Callable[..., Server]
 
