@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, TypeVar
 
-import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -46,15 +45,8 @@ NETWORK = {
 CONNECTION_ENDED = ("08", "57P01", "57P02", "57P03", "25P03", "25P04")
 TRY_AGAIN = (*CONNECTION_ENDED, "40001", "40P01", "55P03", "53300")
 """SQLSTATEs (or their beginnings) after which the same transaction may succeed."""
-UNREACHABLE: tuple[type[Exception], ...] = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-)
-"""What a statement raises when the server is away, cuts it off, or has no connection left. (psycopg's own: COPY and
-binary reads go past SQLAlchemy.)"""
+UNREACHABLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout)
+"""What a statement raises when the server is away, cuts it off, or has no connection left."""
 
 
 def database_url(settings: Settings) -> URL:

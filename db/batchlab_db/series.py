@@ -49,18 +49,16 @@ class Series(NamedTuple):
 def write(connection: Connection, rows: Iterable[tuple[int, CellBlock]]) -> None:
     """Store the measurements of `(cell id, block)` pairs. All of it or nothing: it belongs to the open transaction.
 
-    Raises psycopg's IntegrityError where a block begins at a stored one's first step or a cell is not there, and
+    Raises IntegrityError where a block begins at a stored one's first step or a cell is not there, and
     ValueError where a metric has not as many values as the block has steps.
     """
     grids = _by_grid(rows)
     if not grids:
         return
-    with wire.driver(connection).cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(wire.COPY_START)
+    with wire.copy(connection, COPY) as copy:
         for grid, series in grids.items():
             for batch in _batches(grid, series):
                 copy.write(_encoded(grid, batch))
-        copy.write(wire.COPY_END)
 
 
 def _by_grid(rows: Iterable[tuple[int, CellBlock]]) -> dict[Grid, list[Series]]:

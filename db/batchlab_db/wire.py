@@ -1,7 +1,11 @@
-"""PostgreSQL's binary format for `real[]` and for COPY, to and from numpy, bit for bit (NaN payloads too)."""
+"""PostgreSQL's binary format for `real[]` and for COPY, to and from numpy, bit for bit (NaN payloads too).
+
+It goes past SQLAlchemy to psycopg, but raises what SQLAlchemy would.
+"""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 REAL, REAL_ARRAY = 700, 1021
 """Type numbers of the server's catalogue: they never change."""
@@ -32,11 +37,40 @@ def driver(connection: Connection) -> psycopg.Connection[Any]:
     return found
 
 
-def cursor(connection: Connection) -> psycopg.Cursor[Any]:
-    """A cursor whose `real[]` come as float32 arrays."""
-    made = driver(connection).cursor(binary=True)
-    made.adapters.register_loader(REAL_ARRAY, RealArrayLoader)
-    return made
+@contextmanager
+def cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor whose `real[]` come as float32 arrays. Raises SQLAlchemy's errors."""
+    with _translated(connection), driver(connection).cursor(binary=True) as made:
+        made.adapters.register_loader(REAL_ARRAY, RealArrayLoader)
+        yield made
+
+
+@contextmanager
+def copy(connection: Connection, statement: str) -> Iterator[psycopg.Copy]:
+    """The stream of `COPY ... FROM STDIN (FORMAT BINARY)`, its rows to be written. Raises SQLAlchemy's errors."""
+    with _translated(connection), driver(connection).cursor() as made, made.copy(statement) as stream:
+        stream.write(COPY_START)
+        yield stream
+        stream.write(COPY_END)
+
+
+@contextmanager
+def _translated(connection: Connection) -> Iterator[None]:
+    """Have psycopg's errors raised as SQLAlchemy's, which all that retries a transaction looks for."""
+    try:
+        yield
+    except psycopg.Error as error:
+        lost = _is_cut(connection)
+        if lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
+        ) from error
+
+
+def _is_cut(connection: Connection) -> bool:
+    """Whether the server is no longer at the other end."""
+    return connection.invalidated or driver(connection).closed
 
 
 class RealArrayLoader(Loader):

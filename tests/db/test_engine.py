@@ -1,6 +1,7 @@
 """Connections: timeouts, and what a transaction survives."""
 
 import pytest
+from batchlab_db import wire
 from batchlab_db.engine import database_url, make_engine, transact
 from batchlab_db.settings import Settings
 from batchlab_lab.servers import Postgres
@@ -55,6 +56,40 @@ def test_a_tie_that_the_server_broke_is_tried_again(settings: Settings, state: s
     engine = make_engine(settings, role="worker")
     how = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"
     assert len(interrupted(engine, 2, how)) == 3
+    engine.dispose()
+
+
+@pytest.mark.parametrize("state", ["40P01", "55P03", "57P01"])
+def test_a_tie_within_binary_reads_and_writes_is_tried_again(settings: Settings, state: str) -> None:
+    engine = make_engine(settings, role="worker")
+    tried = []
+
+    def work(connection: Connection) -> None:
+        tried.append(1)
+        if len(tried) <= 2:
+            with wire.cursor(connection) as cursor:
+                cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
+
+    transact(engine, work)
+    assert len(tried) == 3
+    engine.dispose()
+
+
+def test_a_connection_that_is_cut_within_a_copy_is_replaced(settings: Settings) -> None:
+    engine = make_engine(settings, role="worker")
+    seen: list[int] = []
+
+    def work(connection: Connection) -> None:
+        seen.append(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+        connection.execute(text("CREATE TABLE IF NOT EXISTS taken (x int)"))
+        with wire.copy(connection, "COPY taken FROM STDIN (FORMAT BINARY)"):
+            if len(seen) == 1:
+                transact(
+                    engine, lambda other: other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": seen[0]})
+                )
+
+    transact(engine, work)
+    assert len(set(seen)) == 2
     engine.dispose()
 
 

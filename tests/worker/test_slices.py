@@ -165,6 +165,49 @@ def test_a_cell_that_breaks_the_device_each_time_is_given_up(
     assert "device-side assert" in cell.message
 
 
+def let_series_fail(lab: "Lab", state: str, times: int) -> None:
+    """Have the database refuse the next `times` writes of series with this SQLSTATE."""
+    with lab.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"""
+            CREATE SEQUENCE refusals;
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('refusals') <= {times} THEN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON series_blocks FOR EACH ROW EXECUTE FUNCTION refuse()
+            """
+        )
+
+
+@pytest.mark.parametrize("state", ["40P01", "55P03"])
+def test_a_tie_in_the_database_while_series_are_written_is_waited_out(lab: "Lab", bench: Bench, state: str) -> None:
+    experiment = lab.submit(budget={"steps": 50})
+    let_series_fail(lab, state, 2)
+    assert run_slice(bench) == "finished"
+    assert lab.outcome(experiment) == "succeeded"
+
+
+@pytest.mark.parametrize("state", ["57014", "53200", "58030", "23505"])
+def test_an_error_of_the_database_is_a_loss_and_never_the_cells_fault(lab: "Lab", bench: Bench, state: str) -> None:
+    experiment = lab.submit(budget={"steps": 50})
+    let_series_fail(lab, state, 1)
+    assert run_slice(bench) == "lost"
+    assert (cell_of(lab, experiment).status, bench.control.leaving) == ("queued", False)
+    assert lab.ask("SELECT status, losses FROM cohorts") == [("ready", 1)]
+    lab.hurry()
+    assert run_slice(bench) == "finished"
+    assert lab.outcome(experiment) == "succeeded"
+
+
+def test_a_full_database_leaves_the_cell_to_whoever_comes_when_there_is_room(lab: "Lab", bench: Bench) -> None:
+    experiment = lab.submit(budget={"steps": 50})
+    let_series_fail(lab, "53100", 1)
+    assert run_slice(bench) == "lost"
+    assert (cell_of(lab, experiment).status, lab.outcome(experiment)) == ("running", None)
+    assert lab.ask("SELECT status FROM cohorts") == [("running",)]  # for the reconciler to rescue
+
+
 def test_a_slow_step_keeps_its_lease(lab: "Lab", bench: Bench, script: Callable[..., None]) -> None:
     experiment = lab.submit()
     rescued = []

@@ -35,7 +35,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 def is_database_full(error: BaseException) -> bool:
     """Whether the database's volume is full: a trouble of the lab, not of the cell (SQLSTATE 53100)."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == "53100"
+    return getattr(getattr(error, "orig", error), "sqlstate", None) == "53100"
 
 
 def cause_of(error: BaseException) -> Cause:

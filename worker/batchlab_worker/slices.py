@@ -140,8 +140,11 @@ class Slice:
 
     def _let_go(self, error: BaseException, hold: Hold) -> Outcome:
         engine, lease, message = self.bench.engine, self.lease, causes.message_of(error)
-        if causes.is_device_error(error) or not device.works(lease.device):
+        lab_fault = isinstance(error, SQLAlchemyError)
+        if not lab_fault and (causes.is_device_error(error) or not device.works(lease.device)):
             self.bench.control.leave(EX_TEMPFAIL)
+            lab_fault = True
+        if lab_fault:  # not the cell's: another try, here or elsewhere, may go well
             hold.write(lambda: claims.give_up(engine, lease, self.bench.settings, message))
             return "lost"
         hold.write(lambda: claims.fail(engine, lease, causes.cause_of(error), message))
