@@ -41,9 +41,14 @@ def merge(read: Sequence[Curve]) -> Merged:
     return Merged(steps, n, mean, lowest, highest, mean - half, mean + half)
 
 
-def mean_axis(places: Sequence[Floats]) -> Floats:
-    """The mean of the places that equal steps have for several seeds (they differ on the axis of seconds)."""
-    return np.asarray(np.mean(places, axis=0))
+def mean_axis(places: Sequence[Floats], steps: NDArray[np.int64], ends: Sequence[int]) -> Floats:
+    """The mean of the places that equal `steps` have for several seeds (they differ on the axis of seconds).
+
+    A seed counts up to its own end, the last step that it has a value at: what ended early, or is behind, says
+    nothing about the time of later steps.
+    """
+    there = steps[np.newaxis, :] <= np.asarray(ends)[:, np.newaxis]
+    return np.asarray(np.nanmean(np.where(there, np.stack(places), np.nan), axis=0))
 
 
 def _matrix(read: Sequence[Curve], steps: NDArray[np.int64], name: str) -> Floats:

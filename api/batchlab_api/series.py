@@ -88,14 +88,18 @@ def _by_cell(connection: Connection, found: Sequence[Member], metric: str, asked
 def _by_seed(connection: Connection, found: Sequence[Member], metric: str, asked: Asked) -> Iterator[Mapping[str, Any]]:
     for group in _groups(found):
         wanted = [member.wanted(metric, asked) for member in group]
-        read = [curve for curve in curves.read_alike(connection, wanted, asked.points) if curve.n_raw]
-        if read:
+        alike = zip(group, curves.read_alike(connection, wanted, asked.points), strict=True)
+        having = [(member, curve) for member, curve in alike if curve.n_raw]
+        if having:
+            read = [curve for _, curve in having]
             merged = seeds.merge(read)
+            places = [axis.along(asked.x, member.cell, merged.steps, member.clock) for member, _ in having]
+            ends = [int(curve.steps[-1]) for curve in read]
             yield {
                 **_described(group[0], metric),
                 "cell": None,
                 "seed": None,
-                "x": seeds.mean_axis([axis.along(asked.x, m.cell, merged.steps, m.clock) for m in group]).tolist(),
+                "x": seeds.mean_axis(places, merged.steps, ends).tolist(),
                 **{name: getattr(merged, name).tolist() for name in ("mean", "min", "max", "lo", "hi", "n")},
                 **_facts(read),
                 "diverged_at": min((d for m in group if (d := _diverged_at(m)) is not None), default=None),

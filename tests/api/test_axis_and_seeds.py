@@ -9,7 +9,7 @@ from batchlab.expand import expand
 from batchlab.spec import parse_spec
 from batchlab.statistics import summary
 from batchlab_api.axis import Axis, Clock, along, bounds
-from batchlab_api.seeds import merge
+from batchlab_api.seeds import mean_axis, merge
 from batchlab_db.curves import Curve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +73,8 @@ def test_the_interval_is_students(values: list[float]) -> None:
     expected = summary([float(np.float32(value)) for value in values])
     assert expected.ci95 is not None
     assert (merged.mean[0], merged.lo[0], merged.hi[0]) == pytest.approx((expected.mean, *expected.ci95), abs=1e-9)
+
+
+def test_a_seed_that_is_behind_says_nothing_about_the_time_of_later_steps() -> None:
+    places = [np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0, 4.0])]
+    assert mean_axis(places, np.array([1, 2, 3]), [3, 2]).tolist() == [2.0, 3.0, 3.0]

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from batchlab.studies import STUDIES
@@ -28,6 +29,8 @@ PAGE_POLICY = (
     "img-src data: blob:"
 )
 """A plot's page brings its scripts with it. In its sandbox it has nobody's cookies and reaches nothing."""
+VERSION = version("batchlab")
+"""Another version may draw another picture of the same numbers."""
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}},
     304: {"description": "What the client has is what there is."},
@@ -78,7 +81,7 @@ def _render(lab: Lab, row: Row, plot: Plot[Any], format: Format, options: Option
 
 def _key(row: Row, name: str, format: str, options: Options) -> str:
     """Names all that a picture depends on: the experiment as far as it is, the plot and how it is to look."""
-    parts = (row["id"], row["version"], row["updates_done"], name, format, options.model_dump_json())
+    parts = (VERSION, row["id"], row["version"], row["updates_done"], name, format, options.model_dump_json())
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
