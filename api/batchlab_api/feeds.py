@@ -3,13 +3,14 @@
 from batchlab.cell import Cell
 from batchlab_client import models
 from batchlab_db import cells, curves, reads
+from batchlab_db.curves import Wanted
 from batchlab_db.forming import parse
 from batchlab_db.settings import Settings
 from sqlalchemy import Connection, Engine
 
 from batchlab_api import axis, clocks, progress
 from batchlab_api.cursor import Told
-from batchlab_api.stream import CellPulse, PointsReader, Pulse, PulseReader, Watch
+from batchlab_api.stream import CellPulse, PointsReader, Pulse, PulseReader, Stretches, Watch
 
 
 def readers(engine: Engine, settings: Settings) -> tuple[PulseReader, PointsReader]:
@@ -19,7 +20,7 @@ def readers(engine: Engine, settings: Settings) -> tuple[PulseReader, PointsRead
         with engine.connect() as connection:
             return read_pulse(connection, experiment, settings.alive_seconds)
 
-    def points(watch: Watch, behind: dict[int, int]) -> list[models.CurvePoints]:
+    def points(watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
         with engine.connect() as connection:
             return read_points(connection, watch, behind)
 
@@ -38,9 +39,11 @@ def read_pulse(connection: Connection, experiment: str, alive_seconds: float) ->
     return Pulse(status, progress.of(row), told)
 
 
-def read_points(connection: Connection, watch: Watch, behind: dict[int, int]) -> list[models.CurvePoints]:
-    """The points after the updates already told, of each followed cell and metric that has any."""
-    found = curves.since(connection, behind, watch.metrics, watch.points)
+def read_points(connection: Connection, watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
+    """The points of these stretches, of each metric that has any."""
+    wanted = [Wanted(cell, metric, told + 1, upto) for cell, (told, upto) in behind.items() for metric in watch.metrics]
+    read = curves.read_many(connection, wanted, watch.points)
+    found = {(one.cell_id, one.metric): curve for one, curve in zip(wanted, read, strict=True) if curve.n_raw}
     points_of = _cells(connection, watch, {cell for cell, _ in found})
     clock_of = clocks.of(connection, list(points_of)) if watch.x == "seconds" else {}
     return [

@@ -72,8 +72,9 @@ class Seen:
     progress: models.Progress | None = None
 
 
-PointsReader = Callable[[Watch, dict[int, int]], list[models.CurvePoints]]
-"""(watch, cell -> updates already told) -> the points that came since."""
+Stretches = dict[int, tuple[int, int]]
+"""Cell -> the update told last, and the one to tell up to: what is stored meanwhile comes the next time."""
+PointsReader = Callable[[Watch, Stretches], list[models.CurvePoints]]
 PulseReader = Callable[[str], Pulse]
 
 
@@ -99,7 +100,7 @@ def advance(pulse: Pulse, watch: Watch, seen: Seen, read: PointsReader) -> tuple
     """
     events, cursor = _rewinds(pulse, watch, dict(seen.cursor))
     behind = {
-        cell: cursor[cell].steps
+        cell: (cursor[cell].steps, now.told.steps)
         for cell, now in pulse.cells.items()
         if cell in cursor and now.told.steps > max(cursor[cell].steps, 0)
     }
@@ -232,9 +233,9 @@ class _Shared:
 
     def __init__(self, read: PointsReader) -> None:
         self._read = read
-        self._known: dict[tuple[Watch, tuple[tuple[int, int], ...]], list[models.CurvePoints]] = {}
+        self._known: dict[tuple[object, ...], list[models.CurvePoints]] = {}
 
-    def __call__(self, watch: Watch, behind: dict[int, int]) -> list[models.CurvePoints]:
+    def __call__(self, watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
         key = (watch, tuple(sorted(behind.items())))
         if key not in self._known:
             self._known[key] = self._read(watch, behind)

@@ -1,16 +1,19 @@
 """What streams are told: each change once, in an order from which a client can go on anywhere."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from batchlab_api.cursor import Told, decode
+from batchlab_api.feeds import readers
 from batchlab_api.problems import ProblemError
-from batchlab_api.stream import CellPulse, Hub, Pulse, Seen, Watch, advance, start
+from batchlab_api.stream import CellPulse, Hub, Pulse, Seen, Stretches, Watch, advance, start
 from batchlab_client import models
 from batchlab_db.errors import NotFound
+from batchlab_db.settings import Settings
 from fastapi.sse import ServerSentEvent
+from hand import Hand
 
 WATCH = Watch("e1", metrics=("loss",))
 
@@ -26,11 +29,11 @@ def pulse(cells: dict[int, tuple[int, int]], status: str = "running", eta: float
     return Pulse(said, progress, {cell: CellPulse(8, Told(*told)) for cell, told in cells.items()})
 
 
-def points(watch: Watch, behind: dict[int, int]) -> list[models.CurvePoints]:
+def points(watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
     """One point a cell, whose x is what was told before."""
     return [
         models.CurvePoints(cell=str(cell), metric="loss", x=[told], mean=[1.0], min=[1.0], max=[1.0])
-        for cell, told in behind.items()
+        for cell, (told, _) in behind.items()
     ]
 
 
@@ -129,7 +132,7 @@ class Lab:
             raise NotFound("gone")
         return self.now
 
-    def points(self, watch: Watch, behind: dict[int, int]) -> list[models.CurvePoints]:
+    def points(self, watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
         self.reads += 1
         return points(watch, behind)
 
@@ -203,3 +206,18 @@ def test_the_stream_of_a_deleted_experiment_ends() -> None:
         assert names([event async for event in stream.events()]) == ["bye"]
 
     asyncio.run(scenario())
+
+
+def test_what_is_stored_after_the_look_is_left_for_the_next_one(
+    settings: Settings, post: Callable[..., str], hand: Hand
+) -> None:
+    id = post(batch_sizes=[4], seeds=1)
+    read_pulse, read_points = readers(hand.engine, settings)
+    hand.train(40, most=1)
+    seen = Seen(start(read_pulse(id), Watch(id, ("loss",)), -1))
+    look = read_pulse(id)
+    hand.train(70, most=1)
+    first, seen = advance(look, Watch(id, ("loss",)), seen, read_points)
+    second, seen = advance(read_pulse(id), Watch(id, ("loss",)), seen, read_points)
+    told = [models.CurvesEvent.model_validate_json(events[0].raw_data or "").series[0].x for events in (first, second)]
+    assert told == [list(range(1, 41)), list(range(41, 71))]
