@@ -177,7 +177,7 @@ def broker(chosen: Settings) -> Check:
 
 def port(_: Settings) -> Check:
     """The port that a lab listens on unless told otherwise."""
-    from batchlab_lab.embedded import check_port
+    from batchlab_lab.addresses import check_port
 
     try:
         check_port("127.0.0.1", PORT)

@@ -1,7 +1,6 @@
 """A whole lab on this machine: servers, schema, api and workers, under one data directory."""
 
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from batchlab_client import Client, ClientError
 from batchlab_worker.fleet import programs
 from batchlab_worker.supervisor import Program, Supervisor
 
-from batchlab_lab.errors import LabError, PortTakenError, ServerError
+from batchlab_lab.addresses import check_port, free_port, reached_at
+from batchlab_lab.errors import LabError, ServerError
 from batchlab_lab.home import Home
 from batchlab_lab.server import Server
 from batchlab_lab.servers import Postgres, Redis
@@ -22,24 +22,6 @@ from batchlab_lab.servers import Postgres, Redis
 READY_SECONDS = 60.0
 TEND_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
-
-
-def free_port(host: str) -> int:
-    """A TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise PortTakenError unless `port` can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTakenError(f"port {port} cannot be had ({error.strerror}): choose another by --port") from error
 
 
 class Embedded:
@@ -54,7 +36,8 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        """Where this machine reaches the lab."""
+        return f"http://{reached_at(self.host)}:{self.port}"
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -120,6 +103,7 @@ class _Watch:
         self._server, self._pause, self._due = server, 1.0, 0.0
 
     def tend(self) -> None:
+        """Look at the server once."""
         now = time.monotonic()
         if self._server.alive():
             self._pause = 1.0 if now > self._due + LONGEST_PAUSE else self._pause

@@ -11,7 +11,7 @@ from typing import Self
 import httpx2
 import psutil
 from batchlab_client import Client
-from batchlab_lab.embedded import free_port
+from batchlab_lab.addresses import free_port
 
 SPEC = {
     "dataset": {"kind": "sectors"},

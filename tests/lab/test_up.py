@@ -40,10 +40,11 @@ class Lab:
 
 
 @contextmanager
-def up(home: Path) -> Iterator[Lab]:
-    """Start a lab; where the test has not ended it, Ctrl-C does, and must leave no process and no failure."""
+def up(home: Path, *options: str, **more: str) -> Iterator[Lab]:
+    """Start a lab, with `more` in its environment; where the test has not ended it, Ctrl-C does, and must leave no process and no failure."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLAB_")}
-    command = [*BATCHLAB, "up", "--port", "0", "--workers", "1", "--data-dir", str(home)]
+    environ |= {"BATCHLAB_BALLAST_BYTES": "0", **more}
+    command = [*BATCHLAB, "up", "--port", "0", "--workers", "1", "--data-dir", str(home), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None and process.stderr is not None
         found = re.search(r"http://\S+", process.stdout.readline())
@@ -92,6 +93,13 @@ def test_other_machines_may_come_in_with_a_token_alone(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "without a token" in refused.stderr
     assert not (tmp_path / "lab").exists()
+
+
+@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")])
+def test_whatever_it_listens_on_its_url_answers_on_this_machine(host: str, reached: str, tmp_path: Path) -> None:
+    with up(tmp_path / "lab", "--host", host, BATCHLAB_TOKEN="secret") as lab, Client(lab.url, "secret") as client:
+        assert lab.url.startswith(f"http://{reached}:")
+        assert client.health().parts["database"].ok
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ def up(
     from batchlab_api.__main__ import refusal
     from batchlab_db.settings import settings
 
+    from batchlab_lab.addresses import is_unspecified
     from batchlab_lab.embedded import Embedded, until_signalled
     from batchlab_lab.home import Home
 
@@ -39,6 +40,8 @@ def up(
     try:
         with until_signalled(), Embedded(home, host=host, port=port, workers=workers) as lab:
             show.say(f"The lab is at {lab.url} (data in {home.folder}). Ctrl-C stops it.")
+            if is_unspecified(host):
+                show.say(f"Others reach port {lab.port} by the names in BATCHLAB_ALLOWED_HOSTS.")
             while True:
                 time.sleep(0.5)
                 lab.tend()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from batchlab_client import Client, NotReachedError
-from batchlab_lab.embedded import Embedded, free_port
+from batchlab_lab.addresses import free_port
+from batchlab_lab.embedded import Embedded
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
