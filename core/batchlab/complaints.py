@@ -14,12 +14,16 @@ from batchlab.kinds import Strict
 
 def faults(error: ValidationError, data: Any) -> list[Fault]:
     """The faults of `error`, as many as are told, with their paths in `data`, the document that was refused."""
-    found = [_fault(detail, data) for detail in error.errors(include_url=False)[:MOST_FAULTS]]
+    details = [(detail, _path(detail, data)) for detail in error.errors(include_url=False)[:MOST_FAULTS]]
+    above = {loc[:length] for _, loc in details for length in range(len(loc))}
+    # What is wrong in a list does not count as its member: "too short" would only repeat that.
+    told = [(detail, loc) for detail, loc in details if detail["type"] != "too_short" or loc not in above]
+    found = [_fault(detail, loc) for detail, loc in told]
     return list({fault.loc: fault for fault in reversed(found)}.values())[::-1]
 
 
-def _fault(detail: ErrorDetails, data: Any) -> Fault:
-    loc, context = _path(detail, data), detail.get("ctx", {})
+def _fault(detail: ErrorDetails, loc: Loc) -> Fault:
+    context = detail.get("ctx", {})
     if detail["type"].startswith("union_tag"):
         loc = (*loc, str(context["discriminator"]).strip("'"))
     return Fault(loc, _message(detail, context, str(loc[-1]) if loc else "spec", str(loc[-2]) if loc[1:] else "spec"))

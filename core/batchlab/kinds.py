@@ -35,6 +35,11 @@ OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[Many[T], Tag("many")]
 """A value, or a list of values: an axis of the sweep. Lists live only in a spec; a cell holds plain numbers."""
 
 
+def many(value: Any) -> tuple[Any, ...]:
+    """The axis that a `OneOrMany` means."""
+    return value if isinstance(value, tuple) else (value,)
+
+
 class Strict(BaseModel):
     """Immutable, and unknown keys are refused."""
 

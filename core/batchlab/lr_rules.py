@@ -11,16 +11,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from batchlab.errors import Fault, SpecError
-from batchlab.kinds import Many, OneOrMany, Strict, union
+from batchlab.kinds import Many, OneOrMany, Strict, many, union
 
 Rate = Annotated[float, Field(gt=0)]
 Rates = OneOrMany[Rate]
 BatchEntry = int | str
 """A batch size as written in the spec: a number, a percentage such as "10%", or "full"."""
-
-
-def as_tuple(value: float | tuple[float, ...]) -> tuple[float, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 class Rule(Strict):
@@ -44,7 +40,7 @@ class Fixed(Rule):
     """The rate; a list makes an axis."""
 
     def rates(self, entry: BatchEntry, batch_size: int) -> tuple[float, ...]:
-        return as_tuple(self.base)
+        return many(self.base)
 
 
 class _Scaled(Rule):
@@ -58,7 +54,7 @@ class _Scaled(Rule):
             factor = (batch_size / self.base_batch) ** exponent
         except OverflowError:
             factor = math.inf
-        return tuple(rate * factor for rate in as_tuple(self.base))
+        return tuple(rate * factor for rate in many(self.base))
 
 
 class Linear(_Scaled):

@@ -17,6 +17,7 @@ from typing import Any
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
 from batchlab.experiment import ExperimentSpec
+from batchlab.kinds import many
 from batchlab.lr_rules import BatchEntry
 from batchlab.merging import document, merge
 
@@ -71,11 +72,6 @@ class Arm:
     def updates(self) -> int:
         """Updates of all its cells together."""
         return self.points * sum(len(batch.rates) * batch.steps for batch in self.batches)
-
-
-def many(value: Any) -> tuple[Any, ...]:
-    """An axis from a number or a list of numbers."""
-    return value if isinstance(value, tuple) else (value,)
 
 
 def arms(spec: ExperimentSpec, validate: Callable[[Any], ExperimentSpec]) -> tuple[Arm, ...]:

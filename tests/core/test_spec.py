@@ -109,6 +109,12 @@ def test_every_fault_is_told_at_once(document: Document) -> None:
     assert {fault.loc for fault in caught.value.faults} == {("colour",), ("seeds",), ("momentum", 1)}
 
 
+def test_a_list_whose_only_member_is_wrong_is_not_called_too_short(document: Document) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(document(batch_sizes=[8.0], model={"kind": "mlp", "widths": [0]}))
+    assert [fault.loc for fault in caught.value.faults] == [("model", "widths", 0), ("batch_sizes", 0)]
+
+
 def test_a_flood_of_faults_is_cut(document: Document) -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(document(batch_sizes=[0] * 50_000))
