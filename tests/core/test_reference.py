@@ -270,6 +270,13 @@ def test_weights_ruined_by_the_last_update_are_a_divergence(cells: Cells, train:
     assert (done.ending.status, done.result["diverged_at"]) == ("diverged", 1)
 
 
+def test_a_loss_beyond_float32_is_no_divergence_in_float64(example: Any, train: Train) -> None:
+    done = train(example(batch_size=6, steps=2, lr=1e-70, precision="float64"), points([1e30] * 6))
+    assert (done.ending.status, done.result["diverged_at"], done.result["updates"]) == ("succeeded", None, 2)
+    assert done.result["train_loss"] == pytest.approx(5e59, rel=1e-6)
+    assert np.isinf(done.curve("loss")).all()
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("batch", [100, "full"])
 def test_a_batch_trained_in_parts_takes_the_same_step(
@@ -349,11 +356,17 @@ def test_a_target_that_is_never_reached_is_null(cells: Cells, train: Train) -> N
 
 def test_a_cell_whose_time_is_over_fails_after_its_block(cells: Cells) -> None:
     (cell,) = cells(limits={"seconds_per_cell": 1e-6})
-    items = Reference().train([cell], cell.dataset.load(Path()), block_steps=5)
+    items = Reference().train([cell], cell.dataset.load(Path()))
     block, _ = next(items)
-    assert block.cells[0].steps_done == 5
+    assert block.cells[0].steps_done == 1
     with pytest.raises(CellTimeout, match="seconds_per_cell"):
         next(items)
+
+
+def test_a_block_ends_when_the_time_of_its_cell_is_over(cells: Cells) -> None:
+    (cell,) = cells(limits={"seconds_per_cell": 0.05}, budget={"steps": 10**6}, evaluate={"every_steps": 10**6})
+    with pytest.raises(CellTimeout, match=r"0\.\d s of 0\.05 s"):
+        list(Reference().train([cell], cell.dataset.load(Path()), block_seconds=math.inf, block_steps=10**9))
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float64", np.float64), ("bfloat16", np.float32)])

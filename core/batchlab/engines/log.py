@@ -92,8 +92,9 @@ class Log:
         return Block({0: cell}, float(laps.sum()), max(0.0, wall - float(laps.sum())))
 
     def _block(self, norms: Mapping[Need, NDArray[np.float64]], laps: NDArray[np.float64]) -> CellBlock:
-        losses = _numbers(self._losses).astype(np.float32)
-        bad = np.flatnonzero(~np.isfinite(losses))
+        exact = _numbers(self._losses)
+        bad = np.flatnonzero(~np.isfinite(exact))  # before the cast: a loss in float64 may be beyond float32
+        losses = _single(exact)
         n = int(bad[0]) + 1 if bad.size else len(losses)
         first, last = self.tally.done + 1, self.tally.done + n
         probed = self._probed({need: values[:n] for need, values in norms.items()})

@@ -3,6 +3,7 @@
 Slow and obviously right: other engines are checked against it.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ class Reference:
         task = Task(cell, data, torch.device(device))
         tally = Tally() if state is None else resume(task, state)
         norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally)
+        patience = min(block_seconds, time_left(cell, tally))
         if tally.done == 0:
             log.evaluated(0, task.evaluate())
 
@@ -58,12 +60,13 @@ class Reference:
             if ended or step % cell.evaluate_every == 0:
                 log.evaluated(step, task.evaluate())
                 ended = ended or log.stopped
-            if ended or len(log) >= block_steps or log.seconds >= block_seconds:
+            if ended or len(log) >= block_steps or log.seconds >= patience:
                 block = log.close(norms, watch)
                 yield block, lambda: snapshot(task, tally)
                 if block.cells[0].ending is not None:
                     return
                 check_time(cell, tally)
+                patience = min(block_seconds, time_left(cell, tally))
 
 
 def snapshot(task: Task, tally: Tally) -> State:
@@ -79,8 +82,14 @@ def resume(task: Task, state: State) -> Tally:
     return Tally.from_json(state.meta["tally"])
 
 
+def time_left(cell: Cell, tally: Tally) -> float:
+    """Seconds for which the cell may still train; infinite without a limit."""
+    limit = cell.limits.seconds_per_cell
+    return math.inf if limit is None else limit - tally.train_seconds
+
+
 def check_time(cell: Cell, tally: Tally) -> None:
     """CellTimeout where the cell has trained for as long as it may."""
     limit = cell.limits.seconds_per_cell
-    if limit is not None and tally.train_seconds >= limit:
+    if limit is not None and time_left(cell, tally) <= 0:
         raise CellTimeout(f"trained for {tally.train_seconds:.1f} s of {limit:g} s: raise limits.seconds_per_cell")
