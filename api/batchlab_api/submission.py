@@ -83,7 +83,7 @@ def digest(document: Any) -> str:
 def refuse_when_full(lab: Lab) -> None:
     """Refuse what would add data while the database's volume is nearly full."""
     if (short := disk.shortage(lab.settings, "refuse")) is not None:
-        least = min(lab.settings.free_bytes_refuse, int(disk.SHARES["refuse"] * short.total))
+        least = disk.needed(lab.settings, "refuse", short.total)
         detail = f"{short.free} bytes are free on the database's volume and {least} must be: delete experiments first"
         raise ProblemError("disk-full", detail, members={"free_bytes": short.free, "needed_bytes": least})
 

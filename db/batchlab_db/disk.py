@@ -7,8 +7,8 @@ from typing import Literal
 
 from batchlab_db.settings import Settings
 
-SHARES = {"refuse": 0.10, "pause": 0.05}
-"""Parts of a small volume at which the gates close, where that is less than the settings' bytes."""
+Gate = Literal["refuse", "pause"]
+"""`refuse`: new experiments are refused. `pause`: workers finish their slice and claim nothing more."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,6 @@ class Space:
     free: int
     total: int
 
-    def is_below(self, least_bytes: int, least_share: float) -> bool:
-        return self.free < min(least_bytes, least_share * self.total)
-
 
 def space(volume: Path) -> Space:
     """The space of the volume that holds `volume`."""
@@ -28,13 +25,18 @@ def space(volume: Path) -> Space:
     return Space(usage.free, usage.total)
 
 
-def shortage(settings: Settings, gate: Literal["refuse", "pause"]) -> Space | None:
-    """The space left where it is below the gate, else None; None too where this process sees no database volume.
+def needed(settings: Settings, gate: Gate, total: int) -> int:
+    """The bytes that must be free on a volume of `total` bytes for the gate to be open."""
+    least, share = {
+        "refuse": (settings.free_bytes_refuse, settings.free_share_refuse),
+        "pause": (settings.free_bytes_pause, settings.free_share_pause),
+    }[gate]
+    return max(least, int(share * total))
 
-    `refuse`: new experiments are refused. `pause`: workers finish their slice and claim nothing more.
-    """
+
+def shortage(settings: Settings, gate: Gate) -> Space | None:
+    """The space left where it is below the gate, else None; None too where this process sees no database volume."""
     if settings.database_volume is None:
         return None
-    least = settings.free_bytes_refuse if gate == "refuse" else settings.free_bytes_pause
     found = space(settings.database_volume)
-    return found if found.is_below(least, SHARES[gate]) else None
+    return found if found.free < needed(settings, gate, found.total) else None

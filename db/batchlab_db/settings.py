@@ -61,9 +61,12 @@ class Settings(BaseSettings):
     max_points: int = 500_000
     max_streams: int = 200
     free_bytes_refuse: int = 2_000_000_000
-    """Below this much free space (or 10 % of the volume, whichever is less) new experiments are refused with 507."""
+    """Below this much free space, or below `free_share_refuse`, new experiments are refused with 507."""
+    free_share_refuse: float = 0.10
+    """A part of the database's volume: the gate is at whichever of the two is more."""
     free_bytes_pause: int = 1_000_000_000
-    """Below this much (or 5 %) workers stop claiming."""
+    """Below this much free space, or below `free_share_pause`, workers stop claiming."""
+    free_share_pause: float = 0.05
     database_volume: Path | None = None
     """A path on the database's volume, where this process can see it: the gates above watch it."""
 

@@ -149,14 +149,14 @@ def test_experiments_are_taken_while_the_broker_is_away(serve: Serve, tmp_path: 
 def test_nothing_new_is_taken_when_the_disk_is_nearly_full(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "space", lambda volume: disk.Space(free=99, total=1000))
+    monkeypatch.setattr(disk, "space", lambda volume: disk.Space(free=99, total=10**12))
     client = serve(database_volume=tmp_path)
     answer = client.post("/experiments", json=SPEC)
     assert answer.status_code == 507
     assert (answer.json()["type"], answer.json()["free_bytes"], answer.json()["needed_bytes"]) == (
         "/docs#disk-full",
         99,
-        100,
+        10**11,
     )
     assert count(client) == 0
     assert client.post("/experiments?dry_run=true", json=SPEC).status_code == 200

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import pytest
 from batchlab_db import claims, experiments
 from batchlab_db.reconcile import reconcile
 from batchlab_db.workers import WorkerInfo
@@ -144,12 +143,9 @@ def test_a_nearly_full_disk_stops_claims_until_it_is_said_to_be_over(bench: Benc
     volume = bench.settings.home
     volume.mkdir()
     full = bench.settings.model_copy(update={"database_volume": volume, "free_bytes_pause": 2**62})
-    full_shares = pytest.MonkeyPatch()
-    with full_shares.context() as patch:
-        patch.setattr("batchlab_db.disk.SHARES", {"refuse": 1.0, "pause": 1.0})
-        reconcile(bench.engine, full)
+    reconcile(bench.engine, full)
     assert bench.claim(me) is None
-    roomy = full.model_copy(update={"free_bytes_pause": 0})
+    roomy = full.model_copy(update={"free_bytes_pause": 0, "free_share_pause": 0.0})
     reconcile(bench.engine, roomy)
     assert bench.claim(me) is not None
 

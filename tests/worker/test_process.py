@@ -116,7 +116,6 @@ def test_work_is_shared_fairly_between_experiments_and_workers(lab: "Lab") -> No
 def test_below_the_disk_gate_nothing_is_claimed(bench: Any, lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = lab.submit(budget={"steps": 50})
     full = bench.settings.model_copy(update={"database_volume": lab.settings.home.parent})
-    monkeypatch.setattr("batchlab_db.disk.SHARES", {"pause": 1.1, "refuse": 1.1})
     monkeypatch.setattr(bench, "settings", full.model_copy(update={"free_bytes_pause": 1 << 62}))
     app.work(bench)
     beat(bench)
