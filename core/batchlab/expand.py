@@ -20,30 +20,11 @@ def count(spec: ExperimentSpec) -> int:
 
 def expand(spec: ExperimentSpec) -> tuple[Cell, ...]:
     """Every cell of the spec, by ordinal."""
-    return tuple(_number(points(arm, arm.seeds) for arm in arms_of(spec)))
+    return tuple(number(points(arm, arm.seeds) for arm in arms_of(spec)))
 
 
-def add_seeds(spec: ExperimentSpec, n: int) -> tuple[ExperimentSpec, tuple[Cell, ...]]:
-    """The spec with `n` more seeds for every point, and the new cells; their ordinals go on after the last."""
-    arms = arms_of(spec)
-    new = [_more(arm.spec.seeds, n) for arm in arms]
-    cells = _number((points(arm, seeds) for arm, (_, seeds) in zip(arms, new, strict=True)), count(spec))
-    variants = tuple(
-        variant | {"seeds": seeds} if "seeds" in variant else variant
-        for variant, (seeds, _) in zip(spec.variants, new, strict=bool(spec.variants))
-    )
-    return spec.model_copy(update={"seeds": _more(spec.seeds, n)[0], "variants": variants}), tuple(cells)
-
-
-def _more(seeds: int | tuple[int, ...], n: int) -> tuple[int | tuple[int, ...], Sequence[int]]:
-    """The seeds with `n` more, and the new ones."""
-    if isinstance(seeds, int):
-        return seeds + n, range(seeds, seeds + n)
-    new = range(max(seeds) + 1, max(seeds) + 1 + n)
-    return (*seeds, *new), new
-
-
-def _number(arms: Iterator[Iterator[dict[str, Any]]], first: int = 0) -> Iterator[Cell]:
+def number(arms: Iterator[Iterator[dict[str, Any]]], first: int = 0) -> Iterator[Cell]:
+    """Cells from the fields of each arm's cells, with ordinals from `first`."""
     # model_construct: the values come from a checked spec, and checking them again would take most of the time.
     flat = (point for arm in arms for point in arm)
     return (Cell.model_construct(ordinal=ordinal, **point) for ordinal, point in enumerate(flat, start=first))

@@ -20,7 +20,8 @@ from batchlab.probes import GradNorm, ParamNorm, Probe, UpdateNorm
 from batchlab.schedules import Constant, Schedule
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+LARGEST_SEED = 2**32 - 1
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 Text = Annotated[str, Field(max_length=200)]
 PERCENT = r"^(full|[0-9]{1,3}(\.[0-9]{1,9})?%)$"

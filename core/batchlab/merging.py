@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from batchlab.kinds import Strict
-
 
 def merge(target: Any, patch: Any) -> Any:
     """JSON Merge Patch (RFC 7396): objects merge key by key, null removes a key, anything else replaces."""
@@ -18,15 +16,10 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def document(spec: Strict) -> dict[str, Any]:
-    """The shortest document that means `spec`, without variants: defaults are left out, so that a variant of another
-    kind does not inherit those of the kind that it replaces."""
-    return {key: value for key, value in _short(spec).items() if key != "variants"}
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, Strict):
-        fields = type(value).model_fields
-        given = {name: getattr(value, name) for name in fields}
-        return {n: _short(v) for n, v in given.items() if n in ("kind", "rule") or v != fields[n].get_default()}
-    return [_short(item) for item in value] if isinstance(value, tuple) else value
+def difference(before: Any, after: Any) -> Any:
+    """The shortest patch that makes `after` of `before`; a null in `after` where there was something removes it."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return after
+    removed: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
+    return dict(sorted(removed.items())) | {key: difference(before.get(key), new) for key, new in changed.items()}

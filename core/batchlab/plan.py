@@ -39,12 +39,13 @@ def plan(spec: ExperimentSpec, limits: WorkLimits) -> Plan:
     """The plan of a spec; TooLargeError (with the numbers) where it is over a limit."""
     arms = arms_of(spec)
     updates = sum(arm.updates for arm in arms)
-    _check(sum(arm.cells for arm in arms), updates, limits)
+    check(sum(arm.cells for arm in arms), updates, limits)
     storage = sum(_storage(arm) for arm in arms)
     return Plan(expand(spec), updates, storage, tuple(dict.fromkeys(_warnings(arms))))
 
 
-def _check(cells: int, updates: int, limits: WorkLimits) -> None:
+def check(cells: int, updates: int, limits: WorkLimits) -> None:
+    """TooLargeError (with the numbers) where an experiment of this size is over a limit."""
     faults = []
     if cells > limits.max_cells:
         faults.append(f"{cells} cells are over this lab's limit of {limits.max_cells}: shorten an axis")

@@ -19,7 +19,7 @@ from batchlab.errors import Fault, Loc, SpecError
 from batchlab.experiment import ExperimentSpec
 from batchlab.kinds import many
 from batchlab.lr_rules import BatchEntry
-from batchlab.merging import document, merge
+from batchlab.merging import merge
 
 EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
 """Keys that a variant cannot change."""
@@ -79,10 +79,11 @@ def arms(spec: ExperimentSpec, validate: Callable[[Any], ExperimentSpec]) -> tup
     if not spec.variants:
         return (_arm(None, spec),)
     faults, found = _name_faults(spec), []
+    rest = spec.model_dump(mode="json", exclude={"variants"}, exclude_unset=True)
     for i, variant in enumerate(spec.variants):
         with _collecting(faults, ("variants", i)):
             patch = {key: value for key, value in variant.items() if key != "name"}
-            found.append(_arm(variant.get("name"), validate(merge(document(spec), patch))))
+            found.append(_arm(variant.get("name"), validate(merge(rest, patch))))
     if faults:
         raise SpecError(faults)
     return tuple(found)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchlab.expand import add_seeds as more_seeds
-from batchlab.plan import WorkLimits, plan
+from batchlab.plan import WorkLimits
+from batchlab.seeds import add_seeds as more_seeds
 from batchlab.spec import parse_spec
 from sqlalchemy import Connection, Engine, text, update
 
@@ -150,7 +150,7 @@ def retry(engine: Engine, experiment_id: str) -> None:
 
 
 def add_seeds(engine: Engine, experiment_id: str, n: int, limits: WorkLimits) -> int:
-    """Add `n` more seeds for every point; returns how many cells are new. Raises TooLargeError over the limits."""
+    """Add `n` more seeds for every point; returns how many cells are new. SpecError: there are not so many."""
     added = total = 0
 
     def work(connection: Connection, state: State) -> None:
@@ -159,13 +159,12 @@ def add_seeds(engine: Engine, experiment_id: str, n: int, limits: WorkLimits) ->
             return  # committed by the try before, whose answer was lost
         if state.outcome == "cancelled":
             raise NotAllowed("the experiment was cancelled: retry it first")
-        spec, cells = more_seeds(parse_spec(state.spec), n)
-        whole = plan(spec, limits)
-        insert_cells(connection, experiment_id, cells)
-        row = {"spec": spec.model_dump(mode="json"), "cells_total": len(whole.cells), "updates_total": whole.updates}
+        grown = more_seeds(parse_spec(state.spec), n, limits)
+        insert_cells(connection, experiment_id, grown.new)
+        row = {"spec": grown.spec.model_dump(mode="json"), "cells_total": grown.cells, "updates_total": grown.updates}
         connection.execute(update(Experiment).where(Experiment.id == experiment_id).values(row))
         connection.execute(_REOPEN, {"id": experiment_id})
-        added, total = len(cells), len(whole.cells)
+        added, total = len(grown.new), grown.cells
 
     _reshape(engine, experiment_id, work)
     return added

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from batchlab.cell import Cell
-from batchlab.expand import add_seeds, count, expand
-from batchlab.merging import merge
+from batchlab.expand import count, expand
+from batchlab.merging import difference, merge
 from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES
 from batchlab.sweep import resolve
@@ -133,6 +133,21 @@ def test_merging_follows_the_examples_of_rfc_7396(target: Any, patch: Any, merge
     assert merge(target, patch) == merged
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "patch"),
+    [
+        ({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4}}, {"b": {"d": None, "c": 4}}),
+        ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": [1, 2]}, {"a": [2]}, {"a": [2]}),
+        ({"a": 1, "z": 1, "b": 1}, {}, {"a": None, "b": None, "z": None}),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, {}),
+    ],
+)
+def test_a_difference_is_the_patch_that_leads_there(before: Any, after: Any, patch: Any) -> None:
+    assert difference(before, after) == patch
+    assert merge(before, patch) == after
+
+
 def test_a_variant_is_merged_over_the_rest(document: Document) -> None:
     variants = [
         {"name": "fixed"},
@@ -148,6 +163,22 @@ def test_a_variant_is_merged_over_the_rest(document: Document) -> None:
     ]
 
 
+def test_a_variant_of_another_kind_keeps_what_was_posted_and_no_more(document: Document) -> None:
+    variants = [{"name": "sectors", "dataset": {"kind": "sectors"}}]
+    for posted, kept in (({"normalise": "standard"}, "standard"), ({}, "none")):
+        spec = parse_spec(document(dataset={"kind": "digits"} | posted, variants=variants, batch_sizes=[8]))
+        stored = parse_spec(spec.model_dump(mode="json"))
+        for (cell,) in (expand(spec), expand(stored)):
+            assert (cell.dataset.kind, cell.dataset.normalise) == ("sectors", kept)
+
+
+def test_a_stored_variant_says_what_it_changes_in_the_rest_with_its_defaults(document: Document) -> None:
+    digits = {"kind": "digits", "validation": 100}
+    variant = {"name": "a", "dataset": {"kind": "sectors", "validation": None, "normalise": "standard"}, "seeds": 1}
+    spec = parse_spec(document(dataset=digits, variants=[variant], batch_sizes=[8]))
+    assert spec.variants == ({"name": "a", "dataset": {"kind": "sectors", "validation": None}},)
+
+
 def test_a_stored_spec_with_defaults_filled_in_has_the_same_cells(document: Document) -> None:
     spec = parse_spec(document(variants=[{"name": "adam", "optimizer": {"kind": "adam"}}, {"name": "sgd"}], seeds=2))
     assert expand(parse_spec(spec.model_dump(mode="json"))) == expand(spec)
@@ -157,23 +188,3 @@ def test_a_sweep_too_large_to_build_is_counted_at_once(document: Document) -> No
     rates = [i / 1000 for i in range(1, 1000)]
     spec = parse_spec(document(seeds=10**9, lr={"rule": "fixed", "base": rates}, momentum=[0.0, 0.9]))
     assert count(spec) == 999 * 2 * 10**9
-
-
-@pytest.mark.parametrize(("seeds", "new"), [(2, [2, 3, 4]), ([5, 1], [6, 7, 8])])
-def test_added_seeds_go_on_after_the_last_cell(seeds: Any, new: list[int], document: Document) -> None:
-    spec = parse_spec(document(batch_sizes=[10, 20], seeds=seeds))
-    more, cells = add_seeds(spec, 3)
-    assert [(c.ordinal, c.batch_size, c.seed) for c in cells] == list(
-        zip(range(4, 10), [10] * 3 + [20] * 3, new * 2, strict=True)
-    )
-    assert {(c.batch_size, c.seed) for c in expand(more)} == {(c.batch_size, c.seed) for c in (*expand(spec), *cells)}
-    again, later = add_seeds(parse_spec(more.model_dump(mode="json")), 1)
-    assert [c.ordinal for c in later] == [10, 11]
-    assert count(again) == 12
-
-
-def test_added_seeds_reach_a_variant_with_seeds_of_its_own(document: Document) -> None:
-    spec = parse_spec(document(variants=[{"name": "a"}, {"name": "b", "seeds": [9]}]))
-    more, cells = add_seeds(spec, 1)
-    assert [(c.ordinal, c.variant, c.seed) for c in cells] == [(2, "a", 1), (3, "b", 10)]
-    assert {(c.variant, c.seed) for c in expand(more)} == {("a", 0), ("a", 1), ("b", 9), ("b", 10)}
