@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from batchlab_db.disk import needed
 from batchlab_db.settings import Settings, settings
 from pydantic import BaseModel
 
@@ -114,8 +115,8 @@ def disk(chosen: Settings) -> Check:
     there = next(path for path in (watched, *watched.parents) if path.exists())
     usage = shutil.disk_usage(there)
     detail = f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free at {there}"
-    if usage.free < min(chosen.free_bytes_refuse, 0.1 * usage.total):
-        remedy = f"new experiments are refused below {chosen.free_bytes_refuse / 1e9:.1f} GB: free some space"
+    if usage.free < (least := needed(chosen, "refuse", usage.total)):
+        remedy = f"new experiments are refused below {least / 1e9:.1f} GB: free some space"
         return Check(state="fail", name="disk", detail=detail, remedy=remedy)
     if usage.free < WARN_SHARE * usage.total:
         return Check(state="warn", name="disk", detail=detail, remedy="less than a fifth is free")
