@@ -10,12 +10,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def read_file_variants(environ: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
-    """Values of the variables given as `BATCHLAB_NAME_FILE`: the file's text without the closing newline."""
-    found = {}
-    for key, path in environ.items():
-        if key.startswith("BATCHLAB_") and key.endswith("_FILE"):
-            found[key.removesuffix("_FILE").removeprefix("BATCHLAB_").lower()] = Path(path).read_text().rstrip("\n")
-    return found
+    """Values of the variables given as `BATCHLAB_NAME_FILE`: the file's text without the closing newline.
+
+    Raises ValueError, with the variable's name, where there is no such file.
+    """
+    return {
+        key.removesuffix("_FILE").removeprefix("BATCHLAB_").lower(): _text(key, Path(path))
+        for key, path in environ.items()
+        if key.startswith("BATCHLAB_") and key.endswith("_FILE")
+    }
+
+
+def _text(variable: str, file: Path) -> str:
+    try:
+        return file.read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it holds no text"
+        raise ValueError(f"{variable}: {file} cannot be read ({why})") from error
 
 
 class Settings(BaseSettings):
@@ -25,6 +36,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: user_data_path("batchlab"))
     """The one directory under which an embedded lab keeps everything."""
+    ballast_bytes: int = 512 * 2**20
+    """Size of the file HOME/ballast, which an embedded lab keeps to be deleted when the disk is full; 0: none."""
     data: Path | None = None
     """The data folder: where mnist and its like are looked for and downloaded to (default: HOME/data)."""
     database_url: SecretStr = SecretStr("")

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from batchlab_lab.binaries import postgres_tool
+from batchlab_lab.environment import need_database
 from batchlab_lab.errors import LabError
 from batchlab_lab.home import Home
 from batchlab_lab.servers import Postgres
@@ -29,7 +30,7 @@ RESTORE_TRIES = 5
 def database(settings: Settings) -> Iterator[Settings]:
     """Settings whose database answers: the one they name, or else the embedded one, started for the time if need be."""
     if settings.database_url.get_secret_value():
-        yield settings
+        yield need_database(settings)
         return
     home = Home(settings.home)
     server = Postgres(home.postgres)

@@ -9,6 +9,8 @@ from typing import Annotated, Any, cast
 import typer
 from batchlab.errors import BatchlabError, SpecError
 from batchlab_client import ClientError, NotReachedError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from batchlab_lab import exits
 from batchlab_lab.commands import experiments, local, serve, upkeep
@@ -78,6 +80,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (ClientError, LabError, BatchlabError) as error:
         print(f"batchlab: {error}", file=sys.stderr)
         return next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    except (ValidationError, SettingsError) as error:
+        return _wrong_settings(error)
+
+
+def _wrong_settings(error: ValidationError | SettingsError) -> int:
+    from batchlab_lab.environment import faults
+
+    if isinstance(error, ValidationError) and error.title != "Settings":
+        raise error
+    print(f"batchlab: {faults(error)}", file=sys.stderr)
+    return exits.FAILED
 
 
 def main() -> None:

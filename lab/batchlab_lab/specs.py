@@ -52,9 +52,21 @@ def overrides(settings: Sequence[str]) -> dict[str, Any]:
         path, sign, value = setting.partition("=")
         if not sign or not path:
             raise typer.BadParameter(f"{setting!r}: write path=value, as in --set lr.base=0.1")
-        *above, last = path.split(".")
-        inner = patch
-        for key in above:
-            inner = inner.setdefault(key, {})
-        inner[last] = parse(value)
+        _put(patch, setting, path.split("."), _value(setting, value))
     return patch
+
+
+def _value(setting: str, text: str) -> Any:
+    try:
+        return parse(text)
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{setting!r}: what follows the = is neither JSON nor YAML") from error
+
+
+def _put(patch: dict[str, Any], setting: str, path: Sequence[str], value: Any) -> None:
+    *above, last = path
+    for key in above:
+        patch = patch.setdefault(key, {})
+        if not isinstance(patch, dict):
+            raise typer.BadParameter(f"--set {setting}: another --set has made {key} a value, which has no {last}")
+    patch[last] = value

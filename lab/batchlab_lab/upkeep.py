@@ -7,6 +7,7 @@ from pathlib import Path
 from batchlab_db.settings import Settings, settings
 from pydantic import SecretStr
 
+from batchlab_lab.environment import need_database
 from batchlab_lab.errors import LabError
 
 
@@ -53,7 +54,7 @@ def living_workers() -> int:
     from batchlab_db import workers
     from batchlab_db.engine import make_engine
 
-    engine = make_engine(settings(), role="worker")
+    engine = make_engine(need_database(settings()), role="worker")
     with engine.connect() as connection:
         found = workers.living(connection, settings().alive_seconds)
     engine.dispose()

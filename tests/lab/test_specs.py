@@ -42,6 +42,17 @@ def test_a_setting_without_path_or_value_is_refused(setting: str) -> None:
         specs.overrides([setting])
 
 
+@pytest.mark.parametrize("second", ["a.b=2", "a.b.c=2"])
+def test_settings_that_contradict_each_other_are_refused_by_the_second_ones_name(second: str) -> None:
+    with pytest.raises(typer.BadParameter, match=rf"--set {second}: .* a a value"):
+        specs.overrides(["a=1", second])
+
+
+def test_a_value_that_is_no_yaml_is_refused_by_its_name() -> None:
+    with pytest.raises(typer.BadParameter, match=r"'a=\[1': .*neither"):
+        specs.overrides(["a=[1"])
+
+
 def test_a_file_that_runs_no_code(tmp_path: Path) -> None:
     (tmp_path / "spec").write_text("a: !!python/object/apply:os.system [exit]")
     with pytest.raises(typer.BadParameter):

@@ -41,7 +41,10 @@ class Lab:
 
 @contextmanager
 def up(home: Path, *options: str, **more: str) -> Iterator[Lab]:
-    """Start a lab, with `more` in its environment; where the test has not ended it, Ctrl-C does, and must leave no process and no failure."""
+    """Start a lab, with `more` in its environment.
+
+    Where the test has not ended it, Ctrl-C does, and must leave no process and no failure.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLAB_")}
     environ |= {"BATCHLAB_BALLAST_BYTES": "0", **more}
     command = [*BATCHLAB, "up", "--port", "0", "--workers", "1", "--data-dir", str(home), *options]

@@ -14,9 +14,12 @@ from batchlab_db import logs
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
 from batchlab_db.workers import WorkerInfo
+from pydantic import ValidationError
+from sqlalchemy.exc import ArgumentError
 
 from batchlab_worker import device
 from batchlab_worker.bench import Bench
+from batchlab_worker.heartbeat import available
 from batchlab_worker.process import serve
 from batchlab_worker.supervisor import EX_CONFIG
 
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device.warm_up()
     try:
         bench = make_bench(Settings(), options.name, options.queues.split(","))
-    except device.NoDevice as error:
+    except (device.NoDevice, ArgumentError, ValidationError) as error:
         log.error("misconfigured", error=str(error))
         return EX_CONFIG
     return serve(bench, options.name)
@@ -50,7 +53,8 @@ def make_bench(settings: Settings, name: str, queues: Sequence[str]) -> Bench:
         machine=machine,
         queues=served,
         device=taken,
-        fingerprint=engines.fingerprint("", taken),
+        fingerprint=engines.fingerprint("", device.own(taken)),
+        datasets=available(settings.data_folder),
     )
     return Bench(settings, make_engine(settings, role="worker"), me)
 

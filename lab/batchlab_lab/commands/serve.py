@@ -83,7 +83,11 @@ def api(
 ) -> None:
     """Serve the api and the dashboard, on the database and the broker of the settings."""
     from batchlab_api.__main__ import main
+    from batchlab_db.settings import settings
 
+    from batchlab_lab.environment import need_servers
+
+    need_servers(settings())
     raise typer.Exit(main(["--host", host, "--port", str(port)]))
 
 
@@ -98,12 +102,26 @@ def worker(
     if health:
         raise typer.Exit(_health())
     from batchlab_db import logs
+    from batchlab_db.settings import settings
     from batchlab_worker.fleet import programs
     from batchlab_worker.supervisor import Supervisor
 
+    from batchlab_lab.environment import need_servers
+
+    served = _queues(queues)
+    need_servers(settings())
     logs.configure()
-    supervisor = Supervisor(programs(processes, queues=queues.split(",")), grace=40.0)
+    supervisor = Supervisor(programs(processes, queues=served), grace=40.0)
     raise typer.Exit(supervisor.run_until_signalled())
+
+
+def _queues(text: str) -> list[str]:
+    from batchlab_db.demand import QUEUES
+
+    found = [name.strip() for name in text.split(",")]
+    if wrong := [name for name in found if name not in QUEUES]:
+        raise typer.BadParameter(f"--queues: there is no queue {wrong[0]!r}, only {' and '.join(QUEUES)}")
+    return found
 
 
 def _health() -> int:
