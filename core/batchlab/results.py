@@ -6,6 +6,11 @@ from typing import Any
 
 from batchlab.statistics import summary
 
+AVERAGED = (
+    *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "best_val_loss", "best_val_accuracy"),
+    *("mean_grad_norm", "seconds_per_update", "seconds_per_epoch", "updates"),
+)
+"""Metrics that every group has, with or without a number."""
 NOT_AVERAGED = frozenset({"diverged_at", "timing"})
 """Keys of a cell's result that no mean is taken of."""
 Row = Mapping[str, Any]
@@ -15,13 +20,16 @@ Row = Mapping[str, Any]
 def group_cells(cells: Sequence[Row]) -> list[dict[str, Any]]:
     """Cells that differ in their seed alone, together, in order of appearance.
 
-    Each group has `by` (the point), `n` (succeeded cells), `n_diverged`, `n_failed`, and for each metric of a result
-    `{mean, sd, ci95}` over the succeeded cells: None where no cell has a number, sd and ci95 None where only one has.
+    Each group has `by` (the point), `n` (succeeded cells), `n_diverged`, `n_failed`, and for each metric that any cell
+    of any group may have `{mean, sd, ci95}` over its succeeded cells: None where none has a number, sd and ci95 None
+    where only one has.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for cell in cells:
         groups.setdefault(tuple(_point(cell).items()), []).append(cell)
-    return [_group(dict(point), members) for point, members in groups.items()]
+    known = (name for cell in cells for name in cell["result"] or () if name not in NOT_AVERAGED)
+    names = tuple(dict.fromkeys((*AVERAGED, *known)))
+    return [_group(dict(point), members, names) for point, members in groups.items()]
 
 
 def _point(cell: Row) -> dict[str, Any]:
@@ -29,10 +37,9 @@ def _point(cell: Row) -> dict[str, Any]:
     return own | {name: cell["params"][name] for name in sorted(cell["params"])}
 
 
-def _group(point: dict[str, Any], cells: Sequence[Row]) -> dict[str, Any]:
+def _group(point: dict[str, Any], cells: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     results = [cell["result"] or {} for cell in cells if cell["status"] == "succeeded"]
     counts = {f"n_{status}": sum(cell["status"] == status for cell in cells) for status in ("diverged", "failed")}
-    names = dict.fromkeys(name for result in results for name in result if name not in NOT_AVERAGED)
     return {"by": point, "n": len(results), **counts} | {name: _metric(results, name) for name in names}
 
 

@@ -79,15 +79,19 @@ def text(value: object) -> str:
 
 def results(groups: Sequence[models.Group], metrics: Sequence[str] = ()) -> None:
     """The groups of a sweep: what differs between them, how many cells, and the asked metrics."""
-    known = [name for name in metrics or HEADLINES if any(name in (g.model_extra or {}) for g in groups)]
+    known = [name for name in metrics or HEADLINES if any(_has(g, name) for g in groups)]
     axes = differing([group.by for group in groups])
     counts = [name for name in ("n_diverged", "n_failed") if any(getattr(g, name) for g in groups)]
     rows([*axes, "n", *counts, *known], [_group(group, axes, counts, known) for group in groups])
 
 
+def _has(group: models.Group, metric: str) -> bool:
+    return metric in group.metrics and group.metrics[metric].mean is not None
+
+
 def _group(group: models.Group, axes: Sequence[str], counts: Sequence[str], known: Sequence[str]) -> list[object]:
-    extra = group.model_extra or {}
-    means = [Estimate.model_validate(extra[name].model_dump()) if name in extra else None for name in known]
+    found = group.metrics
+    means = [Estimate.model_validate(found[name].model_dump()) if _has(group, name) else None for name in known]
     return [*(group.by.get(axis) for axis in axes), group.n, *(getattr(group, name) for name in counts), *means]
 
 

@@ -25,12 +25,12 @@ def test_groups_average_over_seeds_with_intervals(client: TestClient, post: Post
     assert [cell.status for cell in found.cells] == ["succeeded"] * 4
     [small, large] = found.groups
     assert small.by == {"variant": None, "batch_size": 4, "lr": 0.5, "momentum": 0.0} and small.n == 2
-    estimate = (large.model_extra or {})["val_loss"]
+    estimate = large.val_loss
     assert estimate.mean == pytest.approx(0.5 + 1 / 16) and estimate.sd == pytest.approx(0.5**0.5)
     assert estimate.ci95 is not None and estimate.ci95[1] - estimate.ci95[0] == pytest.approx(
         2 * 12.706 * 0.5, rel=1e-4
     )
-    assert "timing" not in (large.model_extra or {})
+    assert "timing" not in large.metrics
 
 
 def test_one_seed_has_no_interval(client: TestClient, post: Post, hand: Hand) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from batchlab.results import AVERAGED
 from batchlab_client import models
 from pydantic import ValidationError
 
@@ -28,10 +29,20 @@ def test_a_number_that_is_not_finite_is_written_as_null() -> None:
 
 
 def test_a_group_keeps_its_metrics_as_estimates() -> None:
-    text = '{"by":{"batch_size":4},"n":2,"n_diverged":0,"n_failed":0,"val_loss":{"mean":1.5,"sd":null,"ci95":[1,2]}}'
-    group = models.Group.model_validate_json(text)
-    assert group.model_extra == {"val_loss": models.Estimate(mean=1.5, sd=None, ci95=(1.0, 2.0))}
+    metrics = '"val_loss":{"mean":1.5,"sd":null,"ci95":[1,2]},"mean_grad_norm/b":{"mean":2,"sd":null,"ci95":null}'
+    group = models.Group.model_validate_json(
+        '{"by":{"batch_size":4},"n":2,"n_diverged":0,"n_failed":0,' + metrics + "}"
+    )
+    assert group.val_loss == models.Estimate(mean=1.5, sd=None, ci95=(1.0, 2.0))
+    assert group.metrics["val_loss"] == group.val_loss
+    assert group.metrics["mean_grad_norm/b"].mean == 2.0
     assert models.Group.model_validate_json(group.model_dump_json()) == group
+
+
+def test_a_group_without_a_succeeded_cell_has_the_contracts_metrics_without_numbers() -> None:
+    group = models.Group(by={}, n=0, n_diverged=2, n_failed=0)
+    assert (group.val_accuracy.mean, group.val_accuracy.sd, group.val_accuracy.ci95) == (None, None, None)
+    assert group.metrics.keys() == set(AVERAGED)
 
 
 def test_a_metric_that_is_no_estimate_is_refused() -> None:

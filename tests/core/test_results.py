@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from batchlab.results import group_cells
+from batchlab.results import AVERAGED, group_cells
+
+NOTHING = {"mean": None, "sd": None, "ci95": None}
 
 
 def cell(seed: int, status: str = "succeeded", batch_size: int = 4, **result: Any) -> dict[str, Any]:
@@ -33,12 +35,25 @@ def test_diverged_and_failed_cells_are_counted_not_averaged() -> None:
     (group,) = group_cells(rows)
     assert (group["n"], group["n_diverged"], group["n_failed"]) == (1, 1, 1)
     assert group["val_loss"]["mean"] == 1.0
-    assert "best_val_loss" not in group
+    assert group["best_val_loss"] == NOTHING
 
 
 def test_a_metric_that_no_cell_has_is_null() -> None:
     (group,) = group_cells([cell(0, val_accuracy=None), cell(1, val_accuracy=None)])
-    assert group["val_accuracy"] == {"mean": None, "sd": None, "ci95": None}
+    assert group["val_accuracy"] == NOTHING
+
+
+def test_a_point_without_a_succeeded_cell_has_every_metric_without_a_number() -> None:
+    ended, diverged, queued = group_cells(
+        [cell(0, val_loss=1.0, **{"mean_grad_norm/b": 2.0}), cell(0, "diverged", 8, updates=7), cell(0, "queued", 16)]
+    )
+    assert (
+        ended.keys()
+        == diverged.keys()
+        == queued.keys()
+        == {"by", "n", "n_diverged", "n_failed", "mean_grad_norm/b", *AVERAGED}
+    )
+    assert [diverged[name] for name in (*AVERAGED, "mean_grad_norm/b")] == [NOTHING] * 11
 
 
 def test_points_come_in_the_order_of_their_cells() -> None:
@@ -48,4 +63,4 @@ def test_points_come_in_the_order_of_their_cells() -> None:
 
 def test_words_and_steps_of_divergence_are_not_averaged() -> None:
     (group,) = group_cells([cell(0, timing="step", diverged_at=None, best_val_loss_step=40)])
-    assert set(group) - {"by", "n", "n_diverged", "n_failed"} == {"best_val_loss_step"}
+    assert group.keys() == {"by", "n", "n_diverged", "n_failed", *AVERAGED, "best_val_loss_step"}

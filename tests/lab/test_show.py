@@ -21,6 +21,14 @@ def test_a_table_shows_what_differs_and_the_interval(capsys: pytest.CaptureFixtu
     assert " lr " not in out
 
 
+def test_a_metric_without_a_number_in_any_group_has_no_column(capsys: pytest.CaptureFixture[str]) -> None:
+    show.console.cache_clear()
+    show.results([group(batch_size=1)], ["val_loss", "val_accuracy"])
+    out = capsys.readouterr().out
+    assert "val_loss" in out
+    assert "val_accuracy" not in out
+
+
 def test_the_axes_of_one_group_are_those_that_say_something() -> None:
     assert show.differing([{"variant": None, "batch_size": 1}]) == ["batch_size"]
 

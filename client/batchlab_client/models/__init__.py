@@ -1,0 +1,75 @@
+"""What the server answers, as pydantic models. The server answers with these very classes; a client reads with them.
+
+Ids are text, times are UTC, and a number that is not finite arrives as None. Fields may be added in later versions:
+unknown ones are ignored when reading.
+"""
+
+from batchlab_client.models.base import CellStatus, Links, Model, Number, Status
+from batchlab_client.models.catalogue import (
+    Claim,
+    Dataset,
+    DatasetList,
+    PlotInfo,
+    PlotList,
+    SchedulePreview,
+    Study,
+    StudyList,
+)
+from batchlab_client.models.events import ByeEvent, CurvePoints, CurvesEvent, RewindEvent, StatusEvent
+from batchlab_client.models.experiments import (
+    Cell,
+    CellCounts,
+    CellPage,
+    Experiment,
+    ExperimentPage,
+    ExperimentSummary,
+    PlanReport,
+    Progress,
+    Submitted,
+)
+from batchlab_client.models.machines import CurrentSlice, Health, Part, Worker, WorkerList
+from batchlab_client.models.problems import Fault, Problem
+from batchlab_client.models.results import Curves, CurveSeries, Digest, Estimate, Group, Results
+
+__all__ = [
+    "ByeEvent",
+    "Cell",
+    "CellCounts",
+    "CellPage",
+    "CellStatus",
+    "Claim",
+    "CurrentSlice",
+    "CurvePoints",
+    "CurveSeries",
+    "Curves",
+    "CurvesEvent",
+    "Dataset",
+    "DatasetList",
+    "Digest",
+    "Estimate",
+    "Experiment",
+    "ExperimentPage",
+    "ExperimentSummary",
+    "Fault",
+    "Group",
+    "Health",
+    "Links",
+    "Model",
+    "Number",
+    "Part",
+    "PlanReport",
+    "PlotInfo",
+    "PlotList",
+    "Problem",
+    "Progress",
+    "Results",
+    "RewindEvent",
+    "SchedulePreview",
+    "Status",
+    "StatusEvent",
+    "Study",
+    "StudyList",
+    "Submitted",
+    "Worker",
+    "WorkerList",
+]

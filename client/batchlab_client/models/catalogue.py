@@ -1,0 +1,86 @@
+"""What can be asked for: plots, studies, schedules, data sets."""
+
+from typing import Any, Literal
+
+from batchlab_client.models.base import Links, Model, Number
+
+
+class PlotInfo(Model):
+    """A plot that can be asked for."""
+
+    name: str
+    title: str
+    links: Links
+    """Address by format: svg, png, pdf, html, json."""
+
+
+class PlotList(Model):
+    """The plots of an experiment."""
+
+    items: list[PlotInfo]
+    next: str | None = None
+
+
+class Claim(Model):
+    """A statement that a study puts to the test."""
+
+    id: str
+    text: str
+    source: str
+
+
+class Study(Model):
+    """A preset: a spec with the plots and claims that belong to it."""
+
+    name: str
+    title: str
+    source: str
+    question: str
+    doc: str
+    spec: dict[str, Any]
+    sizes: list[str]
+    plots: list[str]
+    claims: list[Claim]
+    links: Links
+
+
+class StudyList(Model):
+    """Every study."""
+
+    items: list[Study]
+    next: str | None = None
+
+
+class SchedulePreview(Model):
+    """What a schedule does, without training: one entry a point."""
+
+    x: list[int]
+    """Numbers of updates, from 1."""
+    lr: list[Number]
+    momentum: list[Number] | None
+
+
+class Dataset(Model):
+    """Facts about a data set."""
+
+    name: str
+    doc: str
+    task: Literal["classification", "regression"]
+    rows: int
+    """Rows of the training part."""
+    test_rows: int
+    shapes: dict[str, list[int]]
+    """Shapes of the arrays by name: x, y, and those of a test part."""
+    classes: int | None
+    """Null in regression."""
+    sha256: str | None
+    """Of the arrays' bytes, where it is known before they are loaded."""
+    available: bool
+    """Whether the server has it at hand; workers say it for themselves (`GET /workers`)."""
+
+
+class DatasetList(Model):
+    """Every data set."""
+
+    items: list[Dataset]
+    next: str | None = None
