@@ -80,8 +80,8 @@ BY_STATUS: dict[int, type[RefusedError]] = {
 
 
 def describe(problem: Problem) -> str:
-    """A problem in words: title, detail, one line a fault, and the remedy where one is known."""
-    lines = [f"{problem.title}: {problem.detail}" if problem.detail else problem.title]
+    """A problem in words: title, one line a fault (else the detail, which sums them up), and the remedy if known."""
+    lines = [f"{problem.title}: {problem.detail}" if problem.detail and not problem.errors else problem.title]
     lines += [f"  {'.'.join(map(str, fault.loc)) or 'the whole'}: {fault.msg}" for fault in problem.errors or []]
     if remedy := REMEDIES.get(problem.status):
         lines.append(remedy)

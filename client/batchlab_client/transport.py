@@ -39,6 +39,7 @@ class Transport:
         )
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

@@ -19,18 +19,22 @@ class Home:
 
     @property
     def postgres(self) -> Path:
+        """The database's folder."""
         return self.folder / "postgres"
 
     @property
     def redis(self) -> Path:
+        """The broker's folder."""
         return self.folder / "redis"
 
     @property
     def logs(self) -> Path:
+        """Where the lab's processes write what they have to say."""
         return self.folder / "logs"
 
     @property
     def data(self) -> Path:
+        """The data folder, unless BATCHLAB_DATA names another."""
         return self.folder / "data"
 
     @contextmanager

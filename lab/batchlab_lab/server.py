@@ -41,10 +41,12 @@ class Server:
 
     @property
     def log(self) -> Path:
+        """What the server says."""
         return self.folder / "log"
 
     @property
     def confined(self) -> Confined:
+        """How its programs are run: as which user, and tied to this process."""
         return Confined(self.folder, self.uid, self.stop_signal)
 
     def alive(self) -> bool:

@@ -40,6 +40,7 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
+        """The SQLAlchemy URL of the lab's database."""
         return self.url_of("batchlab")
 
     def url_of(self, database: str, user: str = "batchlab") -> str:
@@ -49,6 +50,7 @@ class Postgres(Server):
 
     @property
     def data(self) -> Path:
+        """The cluster's folder."""
         return self.folder / "data"
 
     def _prepare(self) -> list[str]:
@@ -119,10 +121,12 @@ class Redis(Server):
 
     @property
     def socket(self) -> Path:
+        """Where it listens."""
         return self.sockets / self.socket_name
 
     @property
     def url(self) -> str:
+        """The broker's address, as Celery has it."""
         return f"redis+socket://{self.socket}"
 
     def _prepare(self) -> list[str]:

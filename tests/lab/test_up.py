@@ -138,6 +138,9 @@ def test_commands_speak_to_it_and_their_status_can_be_trusted(lab: Lab, home: Pa
     assert (done.returncode, done.stderr) == (0, "")
     id = done.stdout.split()[0]
     assert "best_val_loss" in run(home, "results", id, *where).stdout
+    bogus = run(home, "results", id, "--metric", "val_loss", "--metric", "bogus", *where)
+    assert (bogus.returncode, bogus.stdout) == (exits.REFUSED, "")
+    assert "no 'bogus'" in bogus.stderr and "best_val_loss" in bogus.stderr
     run(home, "plot", id, "loss-curves", "-o", str(tmp_path / "plot.svg"), *where)
     assert "<svg" in (tmp_path / "plot.svg").read_text()
     wrong = run(home, "submit", str(tmp_path / "spec.json"), "--set", "lr.base=-1", *where)

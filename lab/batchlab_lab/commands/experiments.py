@@ -1,5 +1,6 @@
 """Commands that speak to a lab's server."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -124,7 +125,16 @@ def results(
         elif json:
             show.as_json(client.results(id))
         else:
-            show.results(client.results(id).groups, metric)
+            groups = client.results(id).groups
+            _known(groups, metric)
+            show.results(groups, metric)
+
+
+def _known(groups: Sequence[models.Group], metrics: Sequence[str]) -> None:
+    """Refuse a metric that no group has; before the first result, when there is none at all, every name may come."""
+    names = {name for group in groups for name in group.model_extra or {}}
+    if names and (wrong := [name for name in metrics if name not in names]):
+        raise typer.BadParameter(f"--metric: there is no {wrong[0]!r} here, only {', '.join(sorted(names))}")
 
 
 def plot(
