@@ -13,7 +13,7 @@ from batchlab_db.disk import needed
 from batchlab_db.settings import Settings, settings
 from pydantic import BaseModel
 
-from batchlab_lab import binaries
+from batchlab_lab import ballast, binaries
 from batchlab_lab.errors import LabError, PortTakenError
 from batchlab_lab.home import Home
 
@@ -114,13 +114,19 @@ def disk(chosen: Settings) -> Check:
     watched = chosen.database_volume or chosen.home.absolute()
     there = next(path for path in (watched, *watched.parents) if path.exists())
     usage = shutil.disk_usage(there)
-    detail = f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free at {there}"
+    detail = f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free at {there}{_ballast(chosen)}"
     if usage.free < (least := needed(chosen, "refuse", usage.total)):
         remedy = f"new experiments are refused below {least / 1e9:.1f} GB: free some space"
+        remedy += f", or delete {Home(chosen.home).folder / ballast.NAME}" * bool(_ballast(chosen))
         return Check(state="fail", name="disk", detail=detail, remedy=remedy)
     if usage.free < WARN_SHARE * usage.total:
         return Check(state="warn", name="disk", detail=detail, remedy="less than a fifth is free")
     return Check(state="ok", name="disk", detail=detail)
+
+
+def _ballast(chosen: Settings) -> str:
+    size = ballast.held(Home(chosen.home).folder)
+    return f", and a ballast of {size / 1e9:.1f} GB to delete when it is full" if size else ""
 
 
 def database(chosen: Settings) -> Check:

@@ -10,9 +10,11 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from batchlab_client import Client, ClientError
+from batchlab_db.settings import Settings
 from batchlab_worker.fleet import programs
 from batchlab_worker.supervisor import Program, Supervisor
 
+from batchlab_lab import ballast
 from batchlab_lab.addresses import check_port, free_port, reached_at
 from batchlab_lab.errors import LabError, ServerError
 from batchlab_lab.home import Home
@@ -42,6 +44,7 @@ class Embedded:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.home.held())
+            ballast.keep(self.home.folder, Settings().ballast_bytes)
             self.port = self.port or free_port(self.host)
             check_port(self.host, self.port)
             for server in (self.postgres, self.redis):

@@ -33,7 +33,7 @@ class Up:
         self.process = subprocess.Popen(
             [program, "up", "--data-dir", str(home), "--port", str(port), "--workers", "1"],
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "BATCHLAB_BLOCK_SECONDS": "0.2"},
+            env={**os.environ, "BATCHLAB_BLOCK_SECONDS": "0.2", "BATCHLAB_BALLAST_BYTES": "0"},
         )
         self.client = Client(f"http://127.0.0.1:{port}", patience=60)
 

@@ -18,7 +18,12 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-QUICK = {"BATCHLAB_SLICE_SECONDS": "2", "BATCHLAB_BLOCK_SECONDS": "0.2", "BATCHLAB_HEARTBEAT_SECONDS": "1"}
+QUICK = {
+    "BATCHLAB_SLICE_SECONDS": "2",
+    "BATCHLAB_BLOCK_SECONDS": "0.2",
+    "BATCHLAB_HEARTBEAT_SECONDS": "1",
+    "BATCHLAB_BALLAST_BYTES": "0",
+}
 WINDOW: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 PATIENCE_MILLISECONDS = 30_000
 
