@@ -15,9 +15,7 @@ from batchlab.cell import Cell
 from batchlab.datasets import Arrays, Info, split
 from batchlab.engines import task as tasks
 from batchlab.engines.batches import order
-from batchlab.engines.reference import Reference
 from batchlab.engines.task import Task
-from batchlab.errors import CellTimeout
 
 Cells = Callable[..., tuple[Cell, ...]]
 Train = Callable[..., Any]
@@ -186,16 +184,6 @@ def test_evaluation_equals_brute_force(cells: Cells, train: Train) -> None:
     assert done.result["val_accuracy"] == pytest.approx(float(right))
 
 
-def test_the_best_is_the_first_lowest_with_its_step_and_never_the_start(cells: Cells, train: Train) -> None:
-    (cell,) = cells(lr={"rule": "fixed", "base": 40.0}, evaluate={"every_steps": 1}, batch_sizes=[4])
-    done = train(cell)
-    losses, accuracies = done.curve("val_loss")[1:], done.curve("val_accuracy")[1:]
-    assert done.result["best_val_loss"] == pytest.approx(losses.min(), rel=1e-6)
-    assert done.result["best_val_loss_step"] == 1 + int(losses.argmin()) < 30
-    assert done.result["best_val_accuracy_step"] == 1 + int(accuracies.argmax())
-    assert done.result["val_loss"] == pytest.approx(losses[-1], rel=1e-6)
-
-
 def test_regression_has_no_accuracy(cells: Cells, train: Train) -> None:
     (cell,) = cells(dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 0.1})
     done = train(cell)
@@ -231,43 +219,6 @@ def test_only_what_the_probes_ask_for_is_measured(cells: Cells, train: Train) ->
     evaluated = {"train_loss", "train_accuracy", "val_loss", "val_accuracy"}
     assert set(done.metrics()) == {"loss", "lr", "batch_size", "momentum", "step_seconds"} | evaluated
     assert not [name for name in done.result if name.startswith("mean_")]
-
-
-def test_a_loss_that_is_not_finite_ends_the_cell_with_its_curve(cells: Cells, train: Train) -> None:
-    (cell,) = cells(
-        dataset={"kind": "diabetes"},
-        model={"kind": "linear"},
-        lr={"rule": "fixed", "base": 2.0},
-        budget={"steps": 200},
-    )
-    done = train(cell)
-    assert done.ending.status == "diverged"
-    at = done.result["diverged_at"]
-    assert len(done.curve("loss")) == at == done.result["updates"] < 200
-    assert not np.isfinite(done.curve("loss")[-1])
-    assert np.isfinite(done.curve("loss")[:-1]).all()
-    assert done.evaluated_at == list(range(0, at, 10))
-    assert [done.result[name] for name in ("train_loss", "val_loss", "val_accuracy")] == [None] * 3
-    assert done.result["best_val_loss_step"] == 10
-    assert math.isfinite(done.result["mean_grad_norm"])
-
-
-def test_divergence_is_found_at_the_same_step_wherever_blocks_end(cells: Cells, train: Train) -> None:
-    (cell,) = cells(
-        dataset={"kind": "diabetes"},
-        model={"kind": "linear"},
-        lr={"rule": "fixed", "base": 50.0},
-        budget={"steps": 200},
-    )
-    assert train(cell).bits() == train(cell, block_steps=1).bits() == train(cell, block_steps=3).bits()
-
-
-def test_weights_ruined_by_the_last_update_are_a_divergence(cells: Cells, train: Train) -> None:
-    (cell,) = cells(
-        dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 1e38}, budget={"steps": 1}
-    )
-    done = train(cell)
-    assert (done.ending.status, done.result["diverged_at"]) == ("diverged", 1)
 
 
 def test_a_loss_beyond_float32_is_no_divergence_in_float64(example: Any, train: Train) -> None:
@@ -335,40 +286,6 @@ def test_rows_held_out_of_a_set_with_a_test_part_leave_the_test_for_the_end(exam
     assert "test_loss" not in done.metrics()
 
 
-def test_a_target_is_recorded_and_may_end_the_cell(cells: Cells, train: Train) -> None:
-    target = {"metric": "val_accuracy", "at_least": 0.6}
-    (recorded,) = cells(target=target, evaluate={"every_steps": 1}, batch_sizes=[4])
-    (stopped,) = cells(target=target | {"stop": True}, evaluate={"every_steps": 1}, batch_sizes=[4])
-    whole, cut = train(recorded), train(stopped)
-    step = whole.result["target_step"]
-    assert whole.result["updates"] == 30 > step
-    assert (cut.result["target_step"], cut.result["updates"], cut.ending.status) == (step, step, "succeeded")
-    assert cut.curve("val_accuracy")[-1] >= 0.6 > cut.curve("val_accuracy")[:-1].max()
-    assert 0 < whole.result["seconds_to_target"] <= whole.states[-1].meta["tally"]["train_seconds"]
-
-
-def test_a_target_that_is_never_reached_is_null(cells: Cells, train: Train) -> None:
-    (cell,) = cells(target={"metric": "train_loss", "at_most": 0.0, "stop": True})
-    done = train(cell)
-    assert (done.result["target_step"], done.result["seconds_to_target"]) == (None, None)
-    assert done.result["updates"] == 30
-
-
-def test_a_cell_whose_time_is_over_fails_after_its_block(cells: Cells) -> None:
-    (cell,) = cells(limits={"seconds_per_cell": 1e-6})
-    items = Reference().train([cell], cell.dataset.load(Path()))
-    block, _ = next(items)
-    assert block.cells[0].steps_done == 1
-    with pytest.raises(CellTimeout, match="seconds_per_cell"):
-        next(items)
-
-
-def test_a_block_ends_when_the_time_of_its_cell_is_over(cells: Cells) -> None:
-    (cell,) = cells(limits={"seconds_per_cell": 0.05}, budget={"steps": 10**6}, evaluate={"every_steps": 10**6})
-    with pytest.raises(CellTimeout, match=r"0\.\d s of 0\.05 s"):
-        list(Reference().train([cell], cell.dataset.load(Path()), block_seconds=math.inf, block_steps=10**9))
-
-
 @pytest.mark.parametrize(("precision", "dtype"), [("float64", np.float64), ("bfloat16", np.float32)])
 def test_weights_are_kept_in_the_precision_asked_for(precision: str, dtype: Any, cells: Cells, train: Train) -> None:
     (cell,) = cells(precision=precision)
@@ -377,42 +294,3 @@ def test_weights_are_kept_in_the_precision_asked_for(precision: str, dtype: Any,
     assert {v.dtype for v in done.states[-1].arrays.values()} == {np.dtype(dtype)}
     assert done.bits()["loss"] != train(single).bits()["loss"]
     np.testing.assert_allclose(done.curve("loss"), train(single).curve("loss"), rtol=0.05)
-
-
-def test_step_times_are_positive_and_the_first_ten_are_not_averaged(cells: Cells, train: Train) -> None:
-    (cell,) = cells()
-    done = train(cell)
-    seconds = done.curve("step_seconds").astype(np.float64)
-    assert (seconds > 0).all()
-    assert done.result["seconds_per_update"] == pytest.approx(seconds[10:].mean(), rel=1e-6)
-    assert done.result["seconds_per_epoch"] == pytest.approx(8 * seconds[10:].mean(), rel=1e-6)
-    assert done.result["timing"] == "step"
-
-
-def test_a_short_cell_leaves_out_half_of_its_updates_at_most(cells: Cells, train: Train) -> None:
-    (cell,) = cells(budget={"steps": 5})
-    done = train(cell)
-    seconds = done.curve("step_seconds").astype(np.float64)
-    assert done.result["seconds_per_update"] == pytest.approx(seconds[2:].mean(), rel=1e-6)
-
-
-def test_a_resumed_cell_does_not_time_its_first_ten_updates_again(cells: Cells, train: Train) -> None:
-    (cell,) = cells()
-    first = train(cell, block_steps=12)
-    rest = train(cell, state=first.states[0])
-    timed = np.concatenate([first.curve("step_seconds")[10:12], rest.curve("step_seconds")[10:]]).astype(np.float64)
-    assert rest.result["seconds_per_update"] == pytest.approx(timed.mean(), rel=1e-6)
-
-
-def test_blocks_end_after_their_seconds_or_steps(cells: Cells, train: Train) -> None:
-    (cell,) = cells()
-    assert [b.steps_done for b in train(cell, block_steps=12).blocks] == [12, 24, 30]
-    assert [b.steps_done for b in train(cell, block_seconds=0.0).blocks] == list(range(1, 31))
-    assert [b.first for b in train(cell, block_steps=12).blocks] == [1, 13, 25]
-
-
-def test_measuring_is_not_counted_as_training(cells: Cells) -> None:
-    (cell,) = cells(evaluate={"every_steps": 1})
-    ((block, _),) = Reference().train([cell], cell.dataset.load(Path()))
-    assert block.train_seconds == pytest.approx(float(block.cells[0].updates["step_seconds"].sum(dtype=np.float64)))
-    assert block.measure_seconds > 0

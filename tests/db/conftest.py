@@ -9,6 +9,7 @@ from batchlab_db.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from beds import Bed
 from kit import Bench
 from redis import Redis
 
@@ -27,3 +28,9 @@ def settings_redis(settings: Settings) -> Iterator[Redis]:
     path = settings.broker_url.get_secret_value().removeprefix("redis+socket://")
     with Redis(unix_socket_path=path) as client:
         yield client
+
+
+@pytest.fixture
+def bed(bench: Bench) -> Bed:
+    """Cells to be filled with series."""
+    return Bed(bench)
