@@ -1,0 +1,1 @@
+"""Specs, the cells that they expand to, and the engines that train them. Needs no server and no database."""

@@ -113,6 +113,7 @@ class Cell(Strict):
 
     @property
     def clock(self) -> Clock:
+        """What the schedule's lengths are measured against."""
         return Clock(self.steps, self.steps_per_epoch)
 
     @property

@@ -48,6 +48,7 @@ class Info:
 
     @property
     def task(self) -> Literal["classification", "regression"]:
+        """Whether labels are classes or numbers."""
         return "regression" if self.classes is None else "classification"
 
     @property
@@ -100,6 +101,7 @@ class _Dataset(Kind):
         return value
 
     def info(self) -> Info:
+        """Static facts, known before anything is loaded."""
         return self.facts
 
     @property

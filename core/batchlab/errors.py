@@ -39,6 +39,7 @@ class SpecError(BatchlabError):
 
     @classmethod
     def at(cls, loc: Loc, msg: str) -> "SpecError":
+        """The error that tells this one fault."""
         return cls([Fault(loc, msg)])
 
 

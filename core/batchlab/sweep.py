@@ -48,6 +48,7 @@ class Arm:
 
     @cached_property
     def momenta(self) -> tuple[float | None, ...]:
+        """The momentum axis; None alone where the optimizer has no momentum."""
         return many(self.spec.momentum) if self.spec.optimizer.has_momentum else (None,)
 
     @cached_property
@@ -57,6 +58,7 @@ class Arm:
 
     @cached_property
     def seeds(self) -> Sequence[int]:
+        """The seed axis, a count written out."""
         return self.spec.seeds if isinstance(self.spec.seeds, tuple) else range(self.spec.seeds)
 
     @property
@@ -66,6 +68,7 @@ class Arm:
 
     @property
     def cells(self) -> int:
+        """How many cells it has."""
         return self.points * sum(len(batch.rates) for batch in self.batches)
 
     @property

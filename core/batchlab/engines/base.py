@@ -82,4 +82,5 @@ class Engine(Protocol):
         device: str = "cpu",
         block_seconds: float = 1.0,
         block_steps: int = 16384,
-    ) -> Iterator[tuple[Block, Snapshot]]: ...
+    ) -> Iterator[tuple[Block, Snapshot]]:
+        """Train from the start or from `state`; CellTimeout after the block in which a cell's time is over."""

@@ -50,10 +50,12 @@ class Tally:
     """Updates since the start or the resume; not kept."""
 
     def to_json(self) -> dict[str, Any]:
+        """Plain numbers, for the state of a cell."""
         return {key: value for key, value in asdict(self).items() if key != "fresh"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Tally":
+        """The totals that `to_json` gave; the next updates count as those of a resume."""
         return cls(**{**data, "best": {name: Best(**best) for name, best in data["best"].items()}})
 
     def add(self, probed: Mapping[str, NDArray[np.float32]], n: int) -> None:

@@ -18,9 +18,11 @@ MARKS = 4
 class Stopwatch(Protocol):
     """`mark` four times an update; `laps` gives the seconds of each update since it was last called."""
 
-    def mark(self) -> None: ...
+    def mark(self) -> None:
+        """Take the time, in the order of the device's work."""
 
-    def laps(self) -> NDArray[np.float64]: ...
+    def laps(self) -> NDArray[np.float64]:
+        """Seconds of training of each update since the last call: float64, shape (updates,). Forgets the marks."""
 
 
 class CpuStopwatch:
