@@ -101,14 +101,18 @@ def warnings(costs: Plan, living: Rows) -> list[str]:
 def _lacking(cells: Sequence[Cell], living: Rows) -> list[str]:
     if not living:
         return ["no worker is alive: the experiment waits until one starts"]
-    queues = {queue for row in living for queue in row["queues"]}
-    devices = sorted({cell.device for cell in cells if cell.queue != "any" and cell.queue not in queues})
+    there = {name for row in living for name in (*row["queues"], row["device"])}
+    devices = sorted({cell.device for cell in cells if cell.queue != "any" and not _is_there(cell, there)})
     kinds = {kind for row in living for kind in row["datasets"]}
     datasets = sorted({cell.dataset.kind for cell in cells} - kinds)
     return [
         *(f"no living worker has the device {device}" for device in devices),
         *(f"no living worker has the data of {kind}: `batchlab data fetch {kind}` where it runs" for kind in datasets),
     ]
+
+
+def _is_there(cell: Cell, there: set[str]) -> bool:
+    return (cell.queue if cell.device in ("cpu", "cuda") else cell.device) in there
 
 
 def eta(updates: int, living: Rows) -> float | None:

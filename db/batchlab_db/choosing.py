@@ -14,6 +14,11 @@ from sqlalchemy import Connection, RowMapping, text
 from batchlab_db.settings import Settings
 from batchlab_db.workers import ABLE, WorkerInfo
 
+# A cell that asks for one card of a machine (`cuda:1`) is trained on no other.
+_CARD = "(k.queue <> 'gpu' OR k.point ->> 'device' IN ('cuda', {device}))"
+_MY_CARD = _CARD.format(device=":device")
+_MAY_SERVE = f"{ABLE} AND (k.queue = 'any' OR k.queue = ANY(w.queues)) AND {_CARD.format(device='w.device')}"
+_DATA = "k.point -> 'dataset' ->> 'kind'"
 _SAME_KIND = "(c.queue = 'cpu' OR split_part(w.device, ':', 1) = split_part(c.device, ':', 1))"
 _READY = f"""
     c.status = 'ready' AND c.queue = ANY(:queues)
@@ -21,12 +26,20 @@ _READY = f"""
     -- Bits depend on the device: a cohort stays on its kind while a worker with one lives.
     AND (c.queue = 'cpu' OR split_part(c.device, ':', 1) = :kind
          OR NOT EXISTS (SELECT FROM workers w WHERE {ABLE} AND {_SAME_KIND}))
-    -- One that was lost without progress tries another machine where there is one.
-    AND (c.losses = 0 OR c.machine IS DISTINCT FROM :machine
-         OR NOT EXISTS (SELECT FROM workers w WHERE {ABLE} AND {_SAME_KIND} AND w.machine <> :machine
-                        AND (c.queue = 'any' OR c.queue = ANY(w.queues))))
+    AND EXISTS (SELECT FROM cells k WHERE k.cohort_id = c.id AND {_MY_CARD} AND CASE
+        -- One that was lost without progress tries another machine where there is one.
+        WHEN c.losses > 0 THEN c.machine IS DISTINCT FROM :machine
+            OR NOT EXISTS (SELECT FROM workers w WHERE {_MAY_SERVE} AND {_SAME_KIND} AND w.machine <> :machine)
+        ELSE {_DATA} = ANY(:datasets)
+            OR NOT EXISTS (SELECT FROM workers w WHERE {_MAY_SERVE} AND {_SAME_KIND} AND {_DATA} = ANY(w.datasets))
+        END)
 """
-_WAITING = "k.status = 'queued' AND k.cohort_id IS NULL AND k.queue = ANY(:queues)"
+_WAITING = f"""
+    k.status = 'queued' AND k.cohort_id IS NULL AND k.queue = ANY(:queues) AND {_MY_CARD}
+    -- It goes to a worker that has its data; where none has, it is downloaded.
+    AND ({_DATA} = ANY(:datasets)
+         OR NOT EXISTS (SELECT FROM workers w WHERE {_MAY_SERVE} AND {_DATA} = ANY(w.datasets)))
+"""
 _OPEN = "e.outcome IS NULL AND e.deleted_at IS NULL AND NOT e.paused"
 _NEXT = text(
     f"""
@@ -72,7 +85,9 @@ def parameters(me: WorkerInfo, settings: Settings) -> dict[str, Any]:
     """What the queries above ask about the worker."""
     return {
         "queues": [*me.queues, "any"],
+        "device": me.device,
         "kind": me.device.split(":")[0],
+        "datasets": list(me.datasets),
         "machine": me.machine,
         "alive": settings.alive_seconds,
     }

@@ -56,7 +56,7 @@ class Engines(Protocol):
 
 
 def device_for(queue: str, me: WorkerInfo) -> str:
-    """Where this worker trains cells of `queue`."""
+    """Where this worker trains cells of `queue` (that may ask for one card: then it is this worker's)."""
     return "cpu" if queue == "cpu" else me.device
 
 

@@ -20,6 +20,8 @@ RECENT_SECONDS = 120.0
 """The speed of an experiment is that of its slices of the last so many seconds."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# A queue, or the one card that a cell asks for.
+_NEED = "CASE WHEN queue = 'gpu' THEN coalesce(nullif(point ->> 'device', 'cuda'), queue) ELSE queue END"
 _SHOWN = f"""
     SELECT shown.*, CASE
         WHEN outcome IS NOT NULL THEN outcome
@@ -31,7 +33,8 @@ _SHOWN = f"""
         ELSE 'queued' END AS status
     FROM (
         SELECT e.*, c.*, recent.speed, EXISTS (
-            SELECT FROM workers w WHERE w.{LIVING} AND ('any' = ANY(c.queues) OR w.queues && c.queues)) AS served
+            SELECT FROM workers w WHERE w.{LIVING}
+                AND ('any' = ANY(c.needs) OR (w.queues || w.device) && c.needs)) AS served
         FROM chosen e
         CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE status = 'queued') AS queued,
@@ -43,7 +46,7 @@ _SHOWN = f"""
                 coalesce(sum(steps_done), 0)::bigint AS updates_done,
                 coalesce(sum(steps_total - steps_done) FILTER (WHERE status IN ('queued', 'running')), 0)::bigint
                     AS updates_left,
-                coalesce(array_agg(DISTINCT queue) FILTER (WHERE status IN ('queued', 'running')), '{{}}') AS queues
+                coalesce(array_agg(DISTINCT {_NEED}) FILTER (WHERE status IN ('queued', 'running')), '{{}}') AS needs
             FROM cells WHERE experiment_id = e.id
         ) c
         CROSS JOIN LATERAL (

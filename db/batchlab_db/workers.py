@@ -28,8 +28,10 @@ class WorkerInfo:
     pid: int = field(default_factory=os.getpid)
     queues: tuple[str, ...] = ("cpu",)
     device: str = "cpu"
+    """`cpu`, or its card as the machine counts them (`cuda:3`), though the process may see no other."""
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    """Kinds whose data it has at hand."""
     id: str = field(default_factory=lambda: uuid4().hex)
 
 

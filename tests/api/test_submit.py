@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from batchlab_client import models
-from batchlab_db import disk
+from batchlab_db import disk, workers
 from batchlab_db.settings import Settings
 from fastapi.testclient import TestClient
 from hand import SPEC, Hand
@@ -138,6 +139,11 @@ def test_the_answer_warns_where_no_living_worker_has_the_data_or_the_device(clie
     other = SPEC | {"dataset": {"kind": "digits"}, "device": "cuda:0"}
     data, device = sorted(client.post("/experiments", json=other).json()["warnings"], reverse=True)
     assert "digits" in device + data and "cuda:0" in device + data
+    card = replace(hand.me, id="card", queues=("gpu",), device="cuda:1")
+    workers.register(hand.engine, card)
+    for device, missing in (("cuda", 0), ("cuda:1", 0), ("cuda:0", 1)):
+        warned = client.post("/experiments?dry_run=true", json=SPEC | {"device": device}).json()["warnings"]
+        assert [f"device {device}" in warning for warning in warned] == [True] * missing
 
 
 def test_experiments_are_taken_while_the_broker_is_away(serve: Serve, tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ class Bench:
         spec = parse_spec(document(**changes))
         return experiments.submit(self.engine, spec, plan(spec, LIMITS)).id
 
-    def worker(self, machine: str = "here", *, queues: tuple[str, ...] = ("cpu",), device: str = "cpu") -> WorkerInfo:
-        me = WorkerInfo(machine=machine, pid=1, queues=queues, device=device)
+    def worker(self, machine: str = "here", **more: Any) -> WorkerInfo:
+        me = WorkerInfo(machine=machine, pid=1, **more)
         workers.register(self.engine, me)
         return me
 

@@ -74,6 +74,51 @@ def test_a_worker_that_serves_both_queues_trains_cpu_cells_on_the_cpu(bench: Ben
     assert bench.hold(both).device == "cpu"
 
 
+def test_a_cell_that_asks_for_one_card_is_trained_on_no_other(bench: Bench) -> None:
+    bench.submit(device="cuda:1", seeds=2)
+    first, second, unnamed = (
+        bench.worker(machine, queues=("cpu", "gpu"), device=device)
+        for machine, device in (("a", "cuda:0"), ("b", "cuda:1"), ("c", "cuda"))
+    )
+    assert bench.claim(first) is None
+    assert bench.claim(unnamed) is None
+    held = bench.hold(second)
+    assert held.device == "cuda:1"
+    claims.hand_on(bench.engine, held)
+    assert bench.claim(first) is None
+
+
+def test_a_lost_cell_of_one_card_is_not_kept_for_a_machine_with_another(bench: Bench) -> None:
+    bench.submit(device="cuda:1")
+    mine = bench.worker("a", queues=("gpu",), device="cuda:1")
+    bench.worker("b", queues=("gpu",), device="cuda:0")
+    lost = bench.hold(mine)
+    bench.expire(lost)
+    reconcile(bench.engine, bench.settings)
+    bench.sql("UPDATE cohorts SET not_before = NULL")
+    assert bench.hold(mine).cohort_id == lost.cohort_id
+
+
+def test_a_cell_goes_to_a_worker_that_has_its_data_and_to_any_where_none_has(bench: Bench) -> None:
+    bench.submit(seeds=3)
+    without, having = bench.worker("a"), bench.worker("b", datasets=("sectors",))
+    assert bench.claim(without) is None
+    claims.hand_on(bench.engine, bench.hold(having))
+    assert bench.claim(without) is None
+    bench.finish(bench.hold(having))
+    bench.worker("c", queues=("gpu",), device="cuda:0", datasets=("sectors",))
+    bench.sql("UPDATE workers SET state = 'draining' WHERE id = :id", id=having.id)
+    assert bench.claim(without) is None  # device auto: the graphics card may train it too
+    bench.sql("UPDATE workers SET state = 'draining' WHERE machine = 'c'")
+    assert bench.claim(without) is not None
+
+
+def test_a_worker_that_may_not_serve_a_cell_does_not_keep_others_from_it(bench: Bench) -> None:
+    bench.submit(device="cpu")
+    bench.worker("a", queues=("gpu",), device="cuda:0", datasets=("sectors",))
+    assert bench.claim(bench.worker("b")) is not None
+
+
 def test_a_cohort_stays_on_its_kind_of_device_while_one_lives(bench: Bench) -> None:
     bench.submit()
     gpu = bench.worker("a", queues=("gpu",), device="cuda:0")

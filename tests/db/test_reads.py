@@ -49,10 +49,11 @@ def test_an_experiment_that_nobody_can_serve_is_stalled(bench: Bench) -> None:
     assert shown(bench, experiment)["status"] == "stalled"
 
 
-def test_a_worker_with_other_queues_does_not_serve_it(bench: Bench) -> None:
+def test_a_worker_with_other_queues_or_another_card_does_not_serve_it(bench: Bench) -> None:
     experiment = bench.submit(device="cuda:0")
     age(bench, experiment, 2 * ALIVE)
     bench.worker(queues=("cpu",))
+    bench.worker(queues=("cpu", "gpu"), device="cuda:1")
     assert shown(bench, experiment)["status"] == "stalled"
     bench.worker(queues=("gpu",), device="cuda:0")
     assert shown(bench, experiment)["status"] == "queued"

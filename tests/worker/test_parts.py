@@ -142,8 +142,18 @@ def test_a_worker_asked_for_gpu_work_alone_says_that_there_is_none(monkeypatch: 
         device.take(["gpu"])
 
 
+def test_a_card_is_known_by_its_number_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "gpu_is_there", lambda: True)
+    for visible, name in (("3", "cuda:3"), ("2,0", "cuda:2"), ("", "cuda:0"), ("GPU-5a1f", "cuda")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert device.take(["gpu"]) == (name, ("gpu",))
+        assert device.own(name) == "cuda:0"
+    assert device.own("cpu") == "cpu"
+
+
 def test_a_worker_takes_the_gpu_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "gpu_is_there", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert device.take(["cpu", "gpu"]) == ("cuda:0", ("cpu", "gpu"))
     assert device.take(["cpu"]) == ("cpu", ("cpu",))
 

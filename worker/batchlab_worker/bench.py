@@ -16,6 +16,7 @@ from batchlab_db.workers import WorkerInfo
 from sqlalchemy import Engine
 
 from batchlab_worker.control import Control
+from batchlab_worker.device import own
 from batchlab_worker.memory import Service
 
 log = structlog.get_logger("batchlab.worker")
@@ -30,13 +31,14 @@ class Trainers:
         Raises ValueError where this version of the worker has no such engine.
         """
         try:
-            return engines.choose(cells[0], device).name, engines.cohort_size(cells, device)
+            here = own(device)
+            return engines.choose(cells[0], here).name, engines.cohort_size(cells, here)
         except KeyError as error:
             raise ValueError(f"this worker has no engine {error}") from error
 
     def fingerprint(self, engine: str, device: str) -> Mapping[str, Any]:
         """Whatever bits depend on."""
-        return engines.fingerprint(engine, device)
+        return engines.fingerprint(engine, own(device))
 
 
 @dataclass

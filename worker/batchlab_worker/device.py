@@ -23,11 +23,22 @@ def take(queues: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     A worker that may serve `gpu` takes the first GPU that it sees. Raises NoDevice where nothing is left to serve.
     """
     if "gpu" in queues and gpu_is_there():
-        return "cuda:0", tuple(queues)
+        return first_card(), tuple(queues)
     rest = tuple(q for q in queues if q != "gpu")
     if not rest:
         raise NoDevice
     return "cpu", rest
+
+
+def first_card() -> str:
+    """The first GPU that this process sees, by its number on the machine; `cuda` where it is known by no number."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
+    return f"cuda:{int(first)}" if first.isdecimal() else "cuda"
+
+
+def own(device: str) -> str:
+    """What torch calls `device` here: it counts only the cards that this process sees, of which the first is used."""
+    return "cuda:0" if device.startswith("cuda") else device
 
 
 def gpu_is_there() -> bool:

@@ -15,9 +15,11 @@ from batchlab_worker.bench import Bench
 def beat(bench: Bench) -> None:
     """Write the worker's row, after a look at the disk: a worker that has paused is woken only if it says otherwise."""
     bench.has_room()
-    me = replace(bench.me, datasets=available(bench.settings.data_folder))
+    bench.me = replace(bench.me, datasets=available(bench.settings.data_folder))
     control = bench.control
-    workers.heartbeat(bench.engine, me, state=control.state, cohort_id=control.cohort_id, speeds=dict(control.speeds))
+    workers.heartbeat(
+        bench.engine, bench.me, state=control.state, cohort_id=control.cohort_id, speeds=dict(control.speeds)
+    )
 
 
 def available(folder: Path) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class Slice:
         pace = Pace(settings.slice_seconds, settings.checkpoint_bytes_inline, size)
         engine = engines.by_name(lease.engine)
         for block, snapshot in engine.train(
-            cells, data, before, device=lease.device, block_seconds=settings.block_seconds
+            cells, data, before, device=device.own(lease.device), block_seconds=settings.block_seconds
         ):
             hold.moved("train")
             over = pace.over() or self.bench.control.leaving
@@ -141,7 +141,7 @@ class Slice:
     def _let_go(self, error: BaseException, hold: Hold) -> Outcome:
         engine, lease, message = self.bench.engine, self.lease, causes.message_of(error)
         lab_fault = isinstance(error, SQLAlchemyError)
-        if not lab_fault and (causes.is_device_error(error) or not device.works(lease.device)):
+        if not lab_fault and (causes.is_device_error(error) or not device.works(device.own(lease.device))):
             self.bench.control.leave(EX_TEMPFAIL)
             lab_fault = True
         if lab_fault:  # not the cell's: another try, here or elsewhere, may go well
