@@ -79,10 +79,16 @@ def text(value: object) -> str:
 
 def results(groups: Sequence[models.Group], metrics: Sequence[str] = ()) -> None:
     """The groups of a sweep: what differs between them, how many cells, and the asked metrics."""
-    known = [name for name in metrics or HEADLINES if any(_has(g, name) for g in groups)]
+    there = measured(groups)
+    known = [name for name in metrics or HEADLINES if name in there]
     axes = differing([group.by for group in groups])
     counts = [name for name in ("n_diverged", "n_failed") if any(getattr(g, name) for g in groups)]
     rows([*axes, "n", *counts, *known], [_group(group, axes, counts, known) for group in groups])
+
+
+def measured(groups: Sequence[models.Group]) -> set[str]:
+    """The metrics that some group has a number for."""
+    return {name for group in groups for name in group.metrics if _has(group, name)}
 
 
 def _has(group: models.Group, metric: str) -> bool:

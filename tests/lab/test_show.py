@@ -29,6 +29,11 @@ def test_a_metric_without_a_number_in_any_group_has_no_column(capsys: pytest.Cap
     assert "val_accuracy" not in out
 
 
+def test_a_metric_is_known_once_some_group_has_a_number_for_it() -> None:
+    assert show.measured([group(batch_size=1)]) == {"val_loss"}
+    assert show.measured([]) == set()
+
+
 def test_the_axes_of_one_group_are_those_that_say_something() -> None:
     assert show.differing([{"variant": None, "batch_size": 1}]) == ["batch_size"]
 

@@ -131,8 +131,8 @@ def results(
 
 
 def _known(groups: Sequence[models.Group], metrics: Sequence[str]) -> None:
-    """Refuse a metric that no group has; before the first result, when there is none at all, every name may come."""
-    names = {name for group in groups for name in group.model_extra or {}}
+    """Refuse a metric that no group has a number for; before the first result, when there is none at all, any goes."""
+    names = show.measured(groups)
     if names and (wrong := [name for name in metrics if name not in names]):
         raise typer.BadParameter(f"--metric: there is no {wrong[0]!r} here, only {', '.join(sorted(names))}")
 
