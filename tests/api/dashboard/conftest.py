@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +54,14 @@ LONG: dict[str, Any] = {**SECTORS, "name": "long", "tags": [], "batch_sizes": [1
 """Trains for minutes: for what is watched and then cancelled."""
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process of a parallel run takes the whole folder: a second browser and lab would cost more than they save."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("dashboard"))
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("BATCHLAB_REQUIRE_BROWSER") == "1":
@@ -65,7 +73,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """Started after the browser, so that nothing is started where there is none."""
     before = dict(os.environ)
@@ -78,7 +86,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         os.environ.update(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(lab: Embedded) -> Iterator[Client]:
     with Client(lab.url) as client:
         while not any(worker.alive for worker in client.workers()):
@@ -86,13 +94,13 @@ def client(lab: Embedded) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def finished(client: Client) -> str:
     """The id of SECTORS, trained."""
     return client.wait(client.submit(SECTORS).id, timeout=120).id
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def diverged(client: Client) -> str:
     """The id of UNSTABLE, trained."""
     return client.wait(client.submit(UNSTABLE).id, timeout=120).id
@@ -107,7 +115,7 @@ def long(client: Client) -> Iterator[str]:
         client.cancel(id)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain(browser: Browser) -> Iterator[BrowserContext]:
     """A browser with a wide, light window, which keeps what it has loaded."""
     with browser.new_context(**WINDOW) as context:
