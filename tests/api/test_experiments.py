@@ -137,6 +137,13 @@ def test_more_seeds_than_the_lab_allows_are_refused(client: TestClient, post: Po
     assert client.post(f"/experiments/{id}/seeds", json={"add": 0}).json()["errors"][0]["pointer"] == "/add"
 
 
+def test_seeds_beyond_the_largest_are_refused(client: TestClient, post: Post) -> None:
+    id = post(seeds=[2**32 - 1])
+    answer = client.post(f"/experiments/{id}/seeds", json={"add": 1})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/docs#bad-spec")
+    assert "the largest seed" in answer.json()["errors"][0]["msg"]
+
+
 def test_name_tags_and_note_can_be_changed(client: TestClient, post: Post) -> None:
     id = post()
     answer = client.patch(f"/experiments/{id}", json={"note": "<img onerror=alert(1)>", "tags": ["x"]})
