@@ -6,18 +6,31 @@ import pytest
 from batchlab_lab.addresses import check_port, free_port, reached_at
 from batchlab_lab.errors import LabError, PortTakenError
 
+from .conftest import needs_ipv6
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "0.0.0.0"])
-def test_a_port_is_found_and_seen_to_be_taken_in_either_family(host: str) -> None:
+
+@pytest.mark.parametrize(
+    ("host", "family", "at"),
+    [
+        ("127.0.0.1", socket.AF_INET, "127.0.0.1"),
+        ("0.0.0.0", socket.AF_INET, "127.0.0.1"),
+        pytest.param("::1", socket.AF_INET6, "::1", marks=needs_ipv6),
+    ],
+)
+def test_a_port_is_found_and_seen_to_be_taken_in_either_family(
+    host: str, family: socket.AddressFamily, at: str
+) -> None:
     port = free_port(host)
     check_port(host, port)
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
     with socket.socket(family) as taken:
-        taken.bind(("::1" if host == "::1" else "127.0.0.1", port))
+        taken.bind((at, port))
         taken.listen()
-        if host != "localhost":  # which may stand for the other family
-            with pytest.raises(PortTakenError, match="--port"):
-                check_port(host, port)
+        with pytest.raises(PortTakenError, match="--port"):
+            check_port(host, port)
+
+
+def test_a_name_may_be_listened_on() -> None:
+    check_port("localhost", free_port("localhost"))
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host", ""])

@@ -15,6 +15,8 @@ import pytest
 from batchlab_client import Client
 from batchlab_lab import exits
 
+from .conftest import needs_ipv6
+
 BATCHLAB = [sys.executable, "-c", "from batchlab_lab.cli import main; main()"]
 SPEC = {
     "name": "small",
@@ -98,7 +100,14 @@ def test_other_machines_may_come_in_with_a_token_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "lab").exists()
 
 
-@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")])
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("0.0.0.0", "127.0.0.1"),
+        pytest.param("::1", "[::1]", marks=needs_ipv6),
+        pytest.param("::", "[::1]", marks=needs_ipv6),
+    ],
+)
 def test_whatever_it_listens_on_its_url_answers_on_this_machine(host: str, reached: str, tmp_path: Path) -> None:
     with up(tmp_path / "lab", "--host", host, BATCHLAB_TOKEN="secret") as lab, Client(lab.url, "secret") as client:
         assert lab.url.startswith(f"http://{reached}:")
