@@ -3,7 +3,6 @@
 from batchlab.cell import Cell
 from batchlab_client import models
 from batchlab_db import cells, curves, reads
-from batchlab_db.curves import Wanted
 from batchlab_db.forming import parse
 from batchlab_db.settings import Settings
 from sqlalchemy import Connection, Engine
@@ -41,9 +40,7 @@ def read_pulse(connection: Connection, experiment: str, alive_seconds: float) ->
 
 def read_points(connection: Connection, watch: Watch, behind: Stretches) -> list[models.CurvePoints]:
     """The points of these stretches, of each metric that has any."""
-    wanted = [Wanted(cell, metric, told + 1, upto) for cell, (told, upto) in behind.items() for metric in watch.metrics]
-    read = curves.read_many(connection, wanted, watch.points)
-    found = {(one.cell_id, one.metric): curve for one, curve in zip(wanted, read, strict=True) if curve.n_raw}
+    found = curves.since(connection, behind, watch.metrics, watch.points)
     points_of = _cells(connection, watch, {cell for cell, _ in found})
     clock_of = clocks.of(connection, list(points_of)) if watch.x == "seconds" else {}
     return [

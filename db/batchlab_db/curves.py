@@ -4,7 +4,7 @@ The range is picked first, then the finest level of the pyramid that has few eno
 the range cuts counts only what lies inside.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,10 +67,13 @@ def read_alike(connection: Connection, wanted: Sequence[Wanted], points: int = 1
 
 
 def since(
-    connection: Connection, told: dict[int, int], metrics: Iterable[str], points: int = 1000
+    connection: Connection, spans: Mapping[int, tuple[int, int]], metrics: Iterable[str], points: int = 1000
 ) -> dict[tuple[int, str], Curve]:
-    """What came after the steps already told (cell id -> step, -1 for none): only series that have something new."""
-    wanted = [Wanted(cell, metric, step + 1) for cell, step in told.items() for metric in metrics]
+    """What came after a step already told (-1 for none) and up to another that is known to be stored, by cell id.
+
+    Only series that have something there.
+    """
+    wanted = [Wanted(cell, metric, told + 1, last) for cell, (told, last) in spans.items() for metric in metrics]
     curves = read_many(connection, wanted, points)
     return {(w.cell_id, w.metric): curve for w, curve in zip(wanted, curves, strict=True) if curve.n_raw}
 

@@ -160,19 +160,29 @@ def test_since_returns_what_came_after_each_cursor_and_nothing_else(bed: Bed) ->
     bed.write(updates(1, [1, 2, 3]), updates(4, [4, 5]), evaluations([0, 4], [9, 8]))
     bed.write(updates(1, [1, 2]), cell=second)
     with bed.engine.connect() as connection:
-        found = curves.since(connection, {first: 3, second: 2, third: -1}, ["loss", "val_loss"])
+        found = curves.since(connection, {first: (3, 5), second: (2, 2), third: (-1, 0)}, ["loss", "val_loss"])
         assert {key: curve.steps.tolist() for key, curve in found.items()} == {
             (first, "loss"): [4, 5],
             (first, "val_loss"): [4],
         }
-        everything = curves.since(connection, {first: -1}, ["val_loss"])
+        everything = curves.since(connection, {first: (-1, 5)}, ["val_loss"])
         assert everything[first, "val_loss"].steps.tolist() == [0, 4]
+
+
+def test_what_is_stored_after_a_pulse_is_told_once_with_the_next(bed: Bed) -> None:
+    bed.write(updates(1, [1, 2, 3]), updates(4, [4, 5]))
+    with bed.engine.connect() as connection:
+        told = [
+            curves.since(connection, {bed.cell: span}, ["loss"])[bed.cell, "loss"].steps.tolist()
+            for span in ((-1, 3), (3, 5))
+        ]
+    assert told == [[1, 2, 3], [4, 5]]
 
 
 def test_since_is_bounded_in_points(bed: Bed) -> None:
     bed.write(updates(1, noise(3, 30_000, 0.0)))
     with bed.engine.connect() as connection:
-        [curve] = curves.since(connection, {bed.cell: 99}, ["loss"], points=40).values()
+        [curve] = curves.since(connection, {bed.cell: (99, 30_000)}, ["loss"], points=40).values()
     assert len(curve.steps) <= 40
     assert (curve.steps[0], curve.steps[-1], curve.n_raw) == (100, 30_000, 29_901)
 
