@@ -1,6 +1,6 @@
 """What users do to experiments. Each is one transaction; the caller wakes the workers after it.
 
-`NotFound`: there is no such experiment. `NotAllowed`: its state forbids it. Asking for the same again is no error.
+`NotFound`: there is no such experiment. `NotAllowed`: its state forbids it.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,14 +69,27 @@ class State:
     started: bool
 
 
-def _reshape(engine: Engine, experiment_id: str, work: Callable[[Connection, State], None]) -> None:
-    """Run `work(connection, state)` in a transaction while nobody else reshapes the experiment."""
+def _reshape(
+    engine: Engine,
+    experiment_id: str,
+    work: Callable[[Connection, State], None],
+    check: Callable[[State], None] | None = None,
+) -> None:
+    """Run `work(connection, state)` in a transaction while nobody else reshapes the experiment.
+
+    `check` refuses states. It is asked once: `work` that is run again may have been committed, its answer lost.
+    """
+    begun = False
 
     def attempt(connection: Connection) -> None:
+        nonlocal begun
         locks.experiment(connection, experiment_id)
         row = connection.execute(_STATE, {"id": experiment_id}).mappings().one_or_none()
         if row is None:
             raise _not_found(experiment_id)
+        if check is not None and not begun:
+            check(State(**row))
+        begun = True
         work(connection, State(**row))
 
     transact(engine, attempt, patience=PATIENCE)
@@ -122,11 +135,15 @@ def pause(engine: Engine, experiment_id: str) -> None:
 def resume(engine: Engine, experiment_id: str) -> None:
     """Go on with a paused experiment."""
 
-    def work(connection: Connection, state: State) -> None:
+    def check(state: State) -> None:
         _refuse_ended(state, "resume")
+        if not state.paused:
+            raise NotAllowed("the experiment is not paused: there is nothing to resume")
+
+    def work(connection: Connection, _: State) -> None:
         connection.execute(_SET_PAUSED, {"id": experiment_id, "paused": False})
 
-    _reshape(engine, experiment_id, work)
+    _reshape(engine, experiment_id, work, check)
 
 
 def _refuse_ended(state: State, what: str) -> None:
@@ -140,13 +157,17 @@ def retry(engine: Engine, experiment_id: str) -> None:
     Their stored curves are taken back when they start.
     """
 
-    def work(connection: Connection, state: State) -> None:
+    def check(state: State) -> None:
+        if state.outcome is None:
+            raise NotAllowed("the experiment has not ended: what failed can be retried when it has")
         if state.outcome == "succeeded":
             raise NotAllowed("every cell has succeeded or diverged: there is nothing to retry")
+
+    def work(connection: Connection, _: State) -> None:
         if connection.execute(_REQUEUE, {"id": experiment_id}).rowcount:
             connection.execute(_REOPEN, {"id": experiment_id})
 
-    _reshape(engine, experiment_id, work)
+    _reshape(engine, experiment_id, work, check)
 
 
 def add_seeds(engine: Engine, experiment_id: str, n: int, limits: WorkLimits) -> int:

@@ -118,8 +118,11 @@ def test_seeds_are_added_once(bench: Bench) -> None:
 @pytest.mark.parametrize("name", ["cancel", "pause", "resume", "retry", "delete"])
 def test_what_users_ask_for_is_done_once_and_is_no_error(bench: Bench, name: str) -> None:
     experiment = bench.submit()
+    if before := {"resume": experiments.pause, "retry": experiments.cancel}.get(name):
+        before(bench.engine, experiment)
     act: Callable[[Engine, str], None] = getattr(experiments, name)
     with one_answer_lost(bench.engine):
         act(bench.engine, experiment)
     row = bench.experiment(experiment)
     assert (row["paused"], row["deleted_at"] is not None) == (name == "pause", name == "delete")
+    assert row["outcome"] == ("cancelled" if name in ("cancel", "delete") else None)
