@@ -1,4 +1,4 @@
-"""What is shown of cells, and of the slices in which they were trained."""
+"""What is shown of cells."""
 
 from collections.abc import Sequence
 
@@ -28,16 +28,6 @@ _CHOSEN = text(
 )
 _ALL = text(f"SELECT {_COLUMNS} FROM cells WHERE experiment_id = :experiment ORDER BY ordinal")
 _PULSE = text("SELECT id, batch_size, steps_done, rewind FROM cells WHERE experiment_id = :experiment ORDER BY ordinal")
-_TIMELINE = text(
-    """
-    SELECT s.id, s.experiment_id, s.cohort_id, s.worker_id, s.started_at, s.ended_at, s.outcome, s.updates
-    FROM slices s JOIN experiments e ON e.id = s.experiment_id AND e.deleted_at IS NULL
-    WHERE s.id > (SELECT coalesce(max(id), 0) FROM slices) - :most
-        AND coalesce(s.ended_at, clock_timestamp()) > clock_timestamp() - make_interval(secs => :seconds)
-        AND (CAST(:experiment AS text) IS NULL OR s.experiment_id = :experiment)
-    ORDER BY s.started_at, s.id
-    """
-)
 _EXISTS = text("SELECT FROM experiments WHERE id = :experiment AND deleted_at IS NULL")
 
 
@@ -80,14 +70,6 @@ def chosen(
 def pulse(connection: Connection, experiment_id: str) -> Sequence[Row]:
     """How far each cell is: `id, batch_size, steps_done, rewind`. Raises NotFound."""
     return _rows(connection, _PULSE, experiment_id)
-
-
-def timeline(
-    connection: Connection, seconds: float = 600.0, experiment_id: str | None = None, most: int = 5000
-) -> Sequence[Row]:
-    """The slices that ran within the last `seconds` (among the `most` latest), by their start."""
-    asked = {"seconds": seconds, "most": most, "experiment": experiment_id}
-    return connection.execute(_TIMELINE, asked).mappings().all()
 
 
 def numbers(ids: Sequence[str]) -> list[int]:

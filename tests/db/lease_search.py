@@ -54,7 +54,8 @@ class Exploration:
 def explore(workers: int, rules: Rules = SOUND, *, alike: bool = False) -> Exploration:
     """Walk through every reachable state, shortest ways first.
 
-    `alike`: states that differ in the order of the workers alone count as one (ways then name a worker by its place, which changes).
+    `alike`: states that differ in the order of the workers alone count as one (ways then name a worker by its
+    place, which changes).
     """
     starts = [start(workers, messages) for messages in (0, 1)]
     found = Exploration(dict.fromkeys(starts))

@@ -259,17 +259,3 @@ def test_the_pulse_says_how_far_each_cell_is(bench: Bench) -> None:
     with bench.engine.connect() as connection:
         [row] = cells.pulse(connection, experiment)
     assert (row["batch_size"], row["steps_done"], row["rewind"]) == (4, 2, 0)
-
-
-def test_the_timeline_shows_recent_slices_and_the_open_one(bench: Bench) -> None:
-    old, recent, other = bench.submit(seeds=2), bench.submit(), bench.submit()
-    me = bench.worker()
-    for _ in range(4):
-        bench.finish(bench.hold(me))
-    bench.sql("UPDATE slices SET ended_at = ended_at - interval '1 hour' WHERE experiment_id = :id", id=old)
-    with bench.engine.connect() as connection:
-        assert {row["experiment_id"] for row in cells.timeline(connection)} == {recent, other}
-        [row] = cells.timeline(connection, experiment_id=recent)
-        assert (row["worker_id"], row["outcome"], row["updates"]) == (me.id, "finished", STEPS)
-        assert len(cells.timeline(connection, seconds=7200)) == 4
-        assert len(cells.timeline(connection, seconds=7200, most=2)) == 2
