@@ -1,7 +1,7 @@
 """Serve the api: `python -m batchlab_api --host 127.0.0.1 --port 8000`.
 
 A stop signal first ends the event streams, so that they do not hold the server up, then lets requests under way end;
-after five seconds it goes anyway. Its exit status is then 0.
+after four seconds it goes anyway. Its exit status is then 0.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from batchlab_api.app import create_app
 from batchlab_api.hosts import is_loopback
 
-GRACE_SECONDS = 5
+GRACE_SECONDS = 4
 REFUSED = 2
 
 

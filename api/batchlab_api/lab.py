@@ -6,6 +6,7 @@ from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from batchlab_db import reconcile
 from batchlab_db.engine import make_engine
+from batchlab_db.periodic import Every
 from batchlab_db.settings import Settings
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, QueuePool
@@ -18,6 +19,8 @@ from batchlab_api.stream import Hub
 
 P = ParamSpec("P")
 T = TypeVar("T")
+STOP_SECONDS = 1.0
+"""How long the threads may take to end."""
 
 
 @dataclass
@@ -48,8 +51,7 @@ class Lab:
     def stop(self) -> None:
         """End the threads and close the connections."""
         self.hub.stop()
-        self.hub.join()
-        self._reconciler.stop(timeout=1.0)
+        Every.stop_all([self.hub.poller, self._reconciler], STOP_SECONDS)
         self.engine.dispose()
 
     @property

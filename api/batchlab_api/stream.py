@@ -167,14 +167,14 @@ class Hub:
         self.pulse, self._points, self._max = pulse, points, max_streams
         self._streams: set[Stream] = set()
         self._stopping = False
-        self._poller = Every("events", POLL_SECONDS, self.poll)
+        self.poller = Every("events", POLL_SECONDS, self.poll)
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def run(self) -> None:
-        """Start the poller."""
-        self._poller.start()
+        """Start the poller, which whoever owns the hub stops."""
+        self.poller.start()
 
     def open(self, watch: Watch, cursor: Cursor) -> Stream:
         """A new stream; on the event loop's thread. Raises where there are too many."""
@@ -185,7 +185,7 @@ class Hub:
             raise ProblemError("busy", detail, headers={"Retry-After": "5"})
         stream = Stream(watch, Seen(cursor))
         self._streams.add(stream)
-        self._poller.now()
+        self.poller.now()
         return stream
 
     def close(self, stream: Stream) -> None:
@@ -196,10 +196,6 @@ class Hub:
         self._stopping = True
         for stream in tuple(self._streams):
             _say_goodbye(stream, "stopping")
-
-    def join(self) -> None:
-        """Stop the poller."""
-        self._poller.stop(timeout=2.0)
 
     def poll(self) -> None:
         """Look once at every watched experiment and tell what changed."""

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -40,6 +40,15 @@ class Every(threading.Thread):
         self._hurry.set()
         if self.ident is not None:
             self.join(timeout)
+
+    @staticmethod
+    def stop_all(threads: Sequence["Every"], timeout: float) -> None:
+        """Stop several at once, waiting no longer than `timeout` seconds for all of them together."""
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.stop(0.0)
+        for thread in threads:
+            thread.stop(max(0.0, deadline - time.monotonic()))
 
     def _attempt(self) -> None:
         try:

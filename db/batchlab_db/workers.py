@@ -70,9 +70,10 @@ def _write(
     connection.execute(row.on_conflict_do_update(index_elements=[Worker.id], set_={**said, "heartbeat_at": now}))
 
 
-def leave(engine: Engine, me: WorkerInfo) -> None:
-    """Take the worker's row away: it ends by its own will."""
-    transact(engine, lambda connection: connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": me.id}))
+def leave(engine: Engine, me: WorkerInfo, patience: float = 10.0) -> None:
+    """Take the worker's row away: it ends by its own will. Where that fails for `patience` seconds, the row ages."""
+    gone = text("DELETE FROM workers WHERE id = :id")
+    transact(engine, lambda connection: connection.execute(gone, {"id": me.id}), patience=patience)
 
 
 def everyone(connection: Connection) -> Sequence[RowMapping]:

@@ -109,6 +109,24 @@ def test_a_thread_goes_on_after_an_error() -> None:
     assert [line["error"] for line in said] == ["ValueError: once"]
 
 
+def test_threads_are_told_to_end_before_any_is_waited_for() -> None:
+    told, going = threading.Event(), threading.Event()
+    first = Every("first", 3600.0, lambda: (going.set(), told.wait(60.0)))
+    second = Every("second", 3600.0, lambda: None)
+    stop = second.stop
+
+    def stop_second(timeout: float | None = None) -> None:
+        stop(timeout)
+        told.set()
+
+    second.stop = stop_second  # type: ignore[method-assign]
+    first.start()
+    second.start()
+    assert going.wait(60.0)
+    Every.stop_all([first, second], 60.0)
+    assert not first.is_alive() and not second.is_alive()
+
+
 def test_a_thread_can_be_hurried_and_stopped_while_it_waits() -> None:
     calls: list[int] = []
     twice = threading.Event()

@@ -18,8 +18,8 @@ from batchlab_worker.heartbeat import beat
 from batchlab_worker.supervisor import PREDECESSOR
 
 SCHEMA_POLL_SECONDS = 1.0
-GOODBYE_SECONDS = 2.0
-"""How long the threads may take to end."""
+GOODBYE_SECONDS = 1.0
+"""How long the threads may take to end, and then the database to hear of it."""
 
 log = structlog.get_logger("batchlab.worker")
 
@@ -109,9 +109,8 @@ def consume(app: Celery, bench: Bench, name: str) -> None:
 
 def say_goodbye(bench: Bench, threads: list[Every]) -> None:
     """Stop the threads and take the worker's row away."""
-    for thread in threads:
-        thread.stop(GOODBYE_SECONDS)
+    Every.stop_all(threads, GOODBYE_SECONDS)
     try:
-        workers.leave(bench.engine, bench.me)
+        workers.leave(bench.engine, bench.me, patience=GOODBYE_SECONDS)
     except SQLAlchemyError as error:
         log.warning("left without a word", error=type(error).__name__)
