@@ -124,6 +124,7 @@ def test_an_experiment_is_renamed_grows_by_a_seed_and_is_deleted(visit: Opened, 
     choose(page, "Add seeds…")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator(".cellmap a[data-status=succeeded]")).to_have_count(4)
+    expect(status(page)).to_have_text("succeeded")
     choose(page, "Delete…")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("“a better name” deleted")).to_be_visible()
