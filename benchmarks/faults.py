@@ -20,7 +20,7 @@ from batchlab_lab.home import Home
 
 from benchmarks.common import write
 
-OVERRIDES = {"budget": {"epochs": 200}}
+OVERRIDES = {"seeds": 2}
 
 
 SETTLED_SECONDS = 5.0
