@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from batchlab.studies import STUDIES
 from batchlab_api import problems
+from batchlab_api.plots.catalogue import PLOTS
 from batchlab_client import models
 from batchlab_db import reconcile, workers
 from batchlab_db.engine import make_engine
@@ -30,6 +31,7 @@ def test_every_study_is_listed_with_its_spec_and_claims(client: TestClient) -> N
     for study in listed:
         assert models.Study.model_validate(client.get(study.links["self"]).json()) == study
         assert study.question and study.source and study.claims and study.plots
+        assert set(study.plots) <= PLOTS.keys()
     assert client.get("/studies/nothing").status_code == 404
 
 

@@ -8,10 +8,6 @@ from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES, Size
 
-PLOTS = {
-    "grad-norm-vs-batch", "best-val-loss-vs-batch", "loss-curves", "grad-norm-curves", "accuracy-vs-batch",
-    "seconds-per-update", "seconds-per-epoch",
-}  # fmt: skip
 everyone = pytest.mark.parametrize("name", STUDIES)
 
 
@@ -28,7 +24,7 @@ def test_a_study_says_what_it_asks_draws_and_claims(name: str) -> None:
     study = STUDIES[name]
     assert study.name == name
     assert all([study.title, study.source, study.question.endswith("?"), study.doc])
-    assert set(study.plots) <= PLOTS
+    assert len(set(study.plots)) == len(study.plots) > 0
     assert len({claim.id for claim in study.claims}) == len(study.claims) > 0
 
 

@@ -1,45 +1,6 @@
-"""Studies: presets that each answer a question of the source texts, with their plots and claims.
+"""The figures of the textbook and the lectures that need nothing but a sweep of the batch size."""
 
-A study is data and one function that gives a complete spec; adding one is one entry at the bottom of this file.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
-
-from batchlab.merging import merge
-
-Size = Literal["smoke", "small", "full"]
-Document = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of the source that measured data can support or contradict."""
-
-    id: str
-    text: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Study:
-    """A preset. `build` gives its spec in three sizes: smoke (seconds), small (minutes), full (as in the source)."""
-
-    name: str
-    title: str
-    source: str
-    question: str
-    doc: str
-    plots: tuple[str, ...]
-    claims: tuple[Claim, ...]
-    build: Callable[[Size], Document]
-
-    def spec(self, size: Size = "full", overrides: Mapping[str, Any] | None = None) -> Document:
-        """The complete spec of this size, with `overrides` merged over it (RFC 7396)."""
-        own = {"name": self.name, "study": self.name, "tags": ["study"]} | self.build(size)
-        merged: Document = merge(own, dict(overrides or {}))
-        return merged
+from batchlab.studies.base import Claim, Document, Size, Study
 
 
 def _grad_norm_vs_batch(size: Size) -> Document:
@@ -82,7 +43,7 @@ def _accuracy_vs_batch(size: Size) -> Document:
     }
 
 
-_ALL = (
+STUDIES = (
     Study(
         name="grad-norm-vs-batch",
         title="Gradient norm and batch size",
@@ -127,5 +88,3 @@ _ALL = (
         build=_accuracy_vs_batch,
     ),
 )  # fmt: skip
-
-STUDIES: dict[str, Study] = {study.name: study for study in _ALL}

@@ -1,0 +1,11 @@
+"""Studies: presets that each answer a question of the source texts, with their plots and claims.
+
+A study is an entry of the tuple at the bottom of its module; this file joins the modules.
+"""
+
+from batchlab.studies import textbook
+from batchlab.studies.base import Claim, Document, Size, Study
+
+__all__ = ["STUDIES", "Claim", "Document", "Size", "Study"]
+
+STUDIES: dict[str, Study] = {study.name: study for study in (*textbook.STUDIES,)}
