@@ -45,7 +45,7 @@ class Reference:
             log.evaluated(0, task.evaluate())
 
         for step, rate, rows in batches(cell, tally.done, task.device):
-            task.optimizer.param_groups[0]["lr"] = rate
+            task.set_rate(rate)
             watch.mark()
             loss = task.backward(rows)
             watch.mark()

@@ -77,6 +77,17 @@ class Task:
         rows = (outputs - targets).square().sum(1) / 2
         return rows if reduction == "none" else rows.mean() if reduction == "mean" else rows.sum()
 
+    def set_rate(self, rate: float, momentum: float | None = None) -> None:
+        """The rate of the next update and, where given, its momentum (the first beta of an optimizer that has betas)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+            if momentum is None:
+                continue
+            if "betas" in group:
+                group["betas"] = (momentum, group["betas"][1])
+            else:
+                group["momentum"] = momentum
+
     def backward(self, rows: Rows) -> Tensor:
         """Leave the gradient of the batch's loss in the parameters; returns the loss, detached."""
         while True:
