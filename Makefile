@@ -11,8 +11,9 @@ STAMP := .venv/installed
 TORCH := $(shell if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then echo 'torch===2.13.0'; else cat requirements/torch.txt; fi)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WORKERS ?= 2
+SIZE ?= small
 
-.PHONY: help setup demo up test check fix bench compose-check lock clean
+.PHONY: help setup demo studies up test check fix bench compose-check lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +31,9 @@ setup: $(STAMP) ## make .venv with the `batchlab` command
 
 demo: setup ## run the textbook experiment on an embedded lab and show its result
 	$(BIN)/batchlab demo
+
+studies: setup ## run every study in its small size (SIZE=, ONLY=a,b); plots and index.html under figures/studies
+	$(BIN)/batchlab studies run --size $(SIZE) $(if $(ONLY),--only $(ONLY))
 
 up: setup ## serve an embedded lab until Ctrl-C
 	$(BIN)/batchlab up

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from batchlab_lab import exits
-from batchlab_lab.commands import experiments, local, serve, upkeep
+from batchlab_lab.commands import experiments, local, serve, studies, upkeep
 from batchlab_lab.errors import LabError
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("list", rich_help_panel="Ask a lab")(experiments.experiments)
+app.add_typer(studies.studies, name="studies", rich_help_panel="Ask a lab")
 app.command(rich_help_panel="Without a lab")(local.run)
 app.add_typer(local.data, name="data", rich_help_panel="Without a lab")
 

@@ -1,8 +1,6 @@
 """The textbook's experiment, from nothing to its figure: a lab is started for it and stopped after it."""
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +9,7 @@ from batchlab_client import Client, models
 from batchlab_lab import exits, show
 from batchlab_lab.embedded import Embedded, until_signalled
 from batchlab_lab.errors import HomeBusyError
-from batchlab_lab.follow import follow
+from batchlab_lab.follow import await_worker, cancelled_if_left, follow
 from batchlab_lab.home import Home
 
 STUDY = "grad-norm-vs-batch"
@@ -19,8 +17,6 @@ PLOTS = ("grad-norm-vs-batch", "best-val-loss-vs-batch")
 """The two panels of figure 6.7.1."""
 SHOWN = ("mean_grad_norm_weights", "mean_grad_norm_biases", "best_val_loss", "val_accuracy", "seconds_per_update")
 TAG = "demo"
-WORKER_SECONDS = 60.0
-"""How long the demo waits for a worker before it posts all the same."""
 Size = Literal["smoke", "small", "full"]
 
 
@@ -40,14 +36,14 @@ def run(home: Home, *, workers: int | None, output: Path | None, size: Size, tok
 
 def _run(lab: Embedded, client: Client, output: Path, size: Size) -> int:
     _clear(client)
-    _await_worker(lab, client)
+    await_worker(client, lab.tend)
     made = client.run_study(STUDY, {"seeds": 1, "tags": [TAG]}, size=size)
     show.say(
         f"{made.name}: {made.cells} cells, {made.updates:,} updates; watch them at {lab.url}/#/experiments/{made.id}"
     )
     for warning in made.warnings:
         show.say(f"warning: {warning}")
-    with _cancelled_if_left(client, made.id):
+    with cancelled_if_left(client, made.id):
         experiment = follow(client, made.id, meanwhile=lab.tend)
     if experiment.status != "succeeded":
         show.say(f"The experiment {_end(experiment)}.")
@@ -56,14 +52,6 @@ def _run(lab: Embedded, client: Client, output: Path, size: Size) -> int:
     for file in _save_plots(client, made.id, output):
         show.say(f"saved {file}")
     return exits.SUCCEEDED
-
-
-def _await_worker(lab: Embedded, client: Client) -> None:
-    """Wait for a worker, which loads torch first, so that the experiment starts as soon as it is posted."""
-    deadline = time.monotonic() + WORKER_SECONDS
-    while not any(worker.alive for worker in client.workers()) and time.monotonic() < deadline:
-        lab.tend()
-        time.sleep(0.1)
 
 
 def _end(experiment: models.Experiment) -> str:
@@ -77,15 +65,6 @@ def _clear(client: Client) -> None:
     for old in client.list(tag=TAG):
         if old.finished_at is None:
             client.cancel(old.id)
-
-
-@contextmanager
-def _cancelled_if_left(client: Client, id: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        client.cancel(id)
-        raise
 
 
 def _save_plots(client: Client, id: str, folder: Path) -> Iterator[Path]:

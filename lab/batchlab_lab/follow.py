@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from batchlab_client import Client, models
 
@@ -9,6 +10,26 @@ from batchlab_lab import show
 
 LINE_SECONDS = 10.0
 """A log gets a line at a change of status, and at most so often between."""
+WORKER_SECONDS = 60.0
+"""How long to wait for a worker before posting all the same."""
+
+
+def await_worker(client: Client, meanwhile: Callable[[], None]) -> None:
+    """Wait for a worker, which loads torch first, so that what is posted starts at once."""
+    deadline = time.monotonic() + WORKER_SECONDS
+    while not any(worker.alive for worker in client.workers()) and time.monotonic() < deadline:
+        meanwhile()
+        time.sleep(0.1)
+
+
+@contextmanager
+def cancelled_if_left(client: Client, id: str) -> Iterator[None]:
+    """Cancel the experiment where the block is left by Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        client.cancel(id)
+        raise
 
 
 def follow(

@@ -9,6 +9,8 @@ from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES, Size
 
 everyone = pytest.mark.parametrize("name", STUDIES)
+SMOKE_UPDATES = 10_000
+"""Updates of a smoke size, at the most: all studies together stay within minutes of the test run."""
 
 
 @everyone
@@ -17,6 +19,13 @@ def test_a_study_is_a_complete_spec_in_every_size(name: str, size: Size) -> None
     spec = parse_spec(STUDIES[name].spec(size))
     assert spec.study == name
     assert plan(spec, WorkLimits(10_000, 10**9)).warnings == () or size == "smoke"
+
+
+@everyone
+def test_the_smoke_size_of_a_study_is_a_matter_of_seconds_and_needs_no_download(name: str) -> None:
+    found = plan(parse_spec(STUDIES[name].spec("smoke")), WorkLimits(10_000, 10**9))
+    assert found.updates <= SMOKE_UPDATES
+    assert {cell.dataset.kind for cell in found.cells}.isdisjoint({"mnist", "fashion_mnist", "cifar10", "cifar100"})
 
 
 @everyone

@@ -16,7 +16,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the lab 
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a GPU, else one a core).")]
 SPEC = typer.Argument(help="A JSON or YAML file, or - for standard input.")
 
-__all__ = ["DEFAULT_URL", "SPEC", "DataDir", "Id", "Json", "Set", "Url", "Wait", "Workers", "connect"]
+__all__ = ["DEFAULT_URL", "SPEC", "DataDir", "Id", "Json", "Set", "Url", "Wait", "Workers", "connect", "quiet"]
 
 
 def connect(url: str) -> Client:
@@ -25,3 +25,12 @@ def connect(url: str) -> Client:
 
     token = settings().token
     return Client(url, token.get_secret_value() if token else None, patience=2.0)
+
+
+def quiet() -> None:
+    """Keep the log lines of this process off the terminal; what goes wrong is told in words."""
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from batchlab_lab import show
-from batchlab_lab.commands.options import DataDir, Workers
+from batchlab_lab.commands.options import DataDir, Workers, quiet
 from batchlab_lab.errors import LabError
 
 Output = Annotated[
@@ -36,7 +36,7 @@ def up(
     if problem := refusal(settings(), host):
         raise LabError(problem)
     home = Home(data_dir or settings().home)
-    _quiet()
+    quiet()
     try:
         with until_signalled(), Embedded(home, host=host, port=port, workers=workers) as lab:
             show.say(f"The lab is at {lab.url} (data in {home.folder}). Ctrl-C stops it.")
@@ -61,20 +61,11 @@ def demo(
     from batchlab_lab.demo import run
     from batchlab_lab.home import Home
 
-    _quiet()
+    quiet()
     token = settings().token
     home = Home(data_dir or settings().home)
     secret = token.get_secret_value() if token else None
     raise typer.Exit(run(home, workers=workers, output=output, size=size, token=secret))
-
-
-def _quiet() -> None:
-    """Keep the log lines of this process off the terminal; what goes wrong is told in words."""
-    import logging
-
-    import structlog
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def api(
