@@ -78,7 +78,7 @@ class Task:
         return rows if reduction == "none" else rows.mean() if reduction == "mean" else rows.sum()
 
     def set_rate(self, rate: float, momentum: float | None = None) -> None:
-        """The rate of the next update and, where given, its momentum (the first beta of an optimizer that has betas)."""
+        """The rate of the next update and, where given, its momentum (the first beta, where there are betas)."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
             if momentum is None:
