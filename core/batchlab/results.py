@@ -11,7 +11,7 @@ AVERAGED = (
     *("mean_grad_norm", "seconds_per_update", "seconds_per_epoch", "updates"),
 )
 """Metrics that every group has, with or without a number."""
-NOT_AVERAGED = frozenset({"diverged_at", "timing"})
+NOT_AVERAGED = frozenset({"diverged_at", "timing", "optimizer_variant"})
 """Keys of a cell's result that no mean is taken of."""
 Row = Mapping[str, Any]
 """A cell: variant, batch_size, lr, momentum, params, seed, status, result."""

@@ -130,8 +130,15 @@ def test_an_optimizer_moves_weights_downhill(member: Any) -> None:
 
     w = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
     optimizer = member.build([w], 0.1, 0.0 if member.has_momentum else None)
-    (w.square().sum() / 2).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+
+    def gradient() -> torch.Tensor:
+        w.grad = None
+        loss = w.square().sum() / 2
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    gradient()
+    optimizer.step(gradient)
     assert w.square().sum() < 5.0
 
 

@@ -13,6 +13,19 @@ Cells = Callable[..., tuple[Cell, ...]]
 Train = Callable[..., Any]
 
 CASES: dict[str, dict[str, Any]] = {
+    **{
+        f"{kind} with decay": {
+            "dataset": {"kind": "iris"},
+            "model": {"kind": "mlp", "widths": [6]},
+            "lr": {"rule": "fixed", "base": 0.01},
+            "batch_sizes": [50],
+            "optimizer": {"kind": kind, "weight_decay": 0.01},
+            "budget": {"steps": 12},
+            "schedule": {"kind": "warmup", "length": 5, "unit": "steps"},
+            "momentum": 0.0 if kind in ("adagrad", "adamw", "lamb") else 0.9,
+        }
+        for kind in ("adagrad", "rmsprop", "adamw", "lars", "lamb", "rmsprop_warmup", "sam", "asam")
+    },
     "softmax": {"batch_sizes": [36], "budget": {"epochs": 2}},
     "full batch": {"batch_sizes": ["full"]},
     "nesterov on a warm-up": {

@@ -11,7 +11,10 @@ NAMED_POINTS = 3
 BETWEEN = "\u00a0· "
 """Between the parts of a line: a dot that a line may end with, but not begin."""
 BUDGETS = {"epochs": "epoch", "steps": "update", "examples": "example"}
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
+OPTIMIZERS = {
+    "sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW", "lars": "LARS",
+    "lamb": "LAMB", "rmsprop_warmup": "RMSprop warm-up", "sam": "SAM", "asam": "ASAM",
+}  # fmt: skip
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -142,7 +142,7 @@ class Log:
         if diverged_at is None and not all(map(math.isfinite, losses)):
             diverged_at = tally.done  # the last update has left weights that have no finite loss
         final = self._task.evaluate_test() if diverged_at is None else {}
-        result = tally.result(cell, diverged_at, final)
+        result = tally.result(cell, diverged_at, final) | cell.optimizer.declared()
         return Ending("succeeded" if diverged_at is None else "diverged", result)
 
 

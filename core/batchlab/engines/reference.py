@@ -46,6 +46,8 @@ class Reference:
 
         for step, rate, rows in batches(cell, tally.done, task.device):
             task.set_rate(rate)
+            if cell.optimizer.follows_epochs:
+                task.set_epoch(cell.examples(step - 1) / cell.rows)
             watch.mark()
             loss = task.backward(rows)
             watch.mark()

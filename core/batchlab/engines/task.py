@@ -1,8 +1,7 @@
 """What a cell trains: its data, network, loss and optimizer on one device, and how they are evaluated and kept."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, split
+from batchlab.engines.stepping import stepper
 from batchlab.init import network
 
 CPU_BYTES = 2**30
@@ -22,6 +22,8 @@ EVALUATED_ROWS = 8192
 """Rows that are evaluated at once, at most."""
 Rows = Tensor | slice
 """Which rows a batch takes: numbers, or a stretch that needs no gathering."""
+ON_HOST = frozenset({"step", "rate"})
+"""Scalars among what optimizers remember, which are kept on the host."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Task:
         self.names = [name for name, _ in self.net.named_parameters()]
         self.params = list(self.net.parameters())
         self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.params, cell.lr, cell.momentum)
-        self.step = _plain_step(self.optimizer)
+        self.batch: Rows = slice(None)
+        """The rows whose gradient was taken last."""
+        self.step = stepper(self)
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
 
@@ -88,8 +92,14 @@ class Task:
             else:
                 group["momentum"] = momentum
 
+    def set_epoch(self, epoch: float) -> None:
+        """The passes over the training rows before the next update, for an optimizer that follows them."""
+        for group in self.optimizer.param_groups:
+            group["epoch"] = epoch
+
     def backward(self, rows: Rows) -> Tensor:
         """Leave the gradient of the batch's loss in the parameters; returns the loss, detached."""
+        self.batch = rows
         while True:
             for p in self.params:  # what zero_grad does, without its profiling hook: a tenth of a small update
                 p.grad = None
@@ -175,8 +185,8 @@ class Task:
         for i, p in enumerate(self.params):
             prefix = f"optimizer/{i}/"
             for name in [name for name in held if name.startswith(prefix)]:
-                where = "cpu" if name == f"{prefix}step" else self.device  # torch counts Adam's steps on the host
-                self.optimizer.state[p][name.removeprefix(prefix)] = held[name].to(where)
+                own = name.removeprefix(prefix)
+                self.optimizer.state[p][own] = held[name].to("cpu" if own in ON_HOST else self.device)
 
 
 def exact_arithmetic() -> None:
@@ -185,12 +195,6 @@ def exact_arithmetic() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.fp32_precision = "ieee"
-
-
-def _plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
-    """The optimizer's step without the profiler's wrapper, which is a fifth of a small update."""
-    step = type(optimizer).step
-    return partial(getattr(step, "__wrapped__", step), optimizer)
 
 
 def _take(values: Tensor, rows: Rows) -> Tensor:

@@ -1,0 +1,1 @@
+"""Optimizers that torch.optim lacks, as subclasses of its Optimizer. These modules load torch."""
