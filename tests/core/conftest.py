@@ -1,5 +1,6 @@
 """Cells in few words, and training them to the end."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from batchlab.engines import choose
 from batchlab.engines.base import CellBlock, Ending, State
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 BASE = {
     "dataset": {"kind": "sectors"},

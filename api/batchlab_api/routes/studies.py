@@ -1,7 +1,6 @@
 """The studies: presets that can be looked at and started."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 from batchlab.studies import STUDIES, Size, Study
@@ -83,6 +82,6 @@ def _study(study: Study) -> models.Study:
         spec=study.spec(),
         sizes=list(SIZES),
         plots=list(study.plots),
-        claims=[models.Claim(**asdict(claim)) for claim in study.claims],
+        claims=[models.Claim(id=claim.id, text=claim.text, source=claim.source) for claim in study.claims],
         links={"self": base, "start": f"{base}/experiments"},
     )

@@ -3,8 +3,9 @@
 A study is an entry of the tuple at the bottom of its module; this file joins the modules.
 """
 
+from batchlab.claims import Claim
 from batchlab.studies import textbook
-from batchlab.studies.base import Claim, Document, Size, Study
+from batchlab.studies.base import Document, Size, Study
 
 __all__ = ["STUDIES", "Claim", "Document", "Size", "Study"]
 

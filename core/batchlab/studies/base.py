@@ -4,19 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from batchlab.claims import Claim
 from batchlab.merging import merge
 
 Size = Literal["smoke", "small", "full"]
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of the source that measured data can support or contradict."""
-
-    id: str
-    text: str
-    source: str
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The figures of the textbook and the lectures that need nothing but a sweep of the batch size."""
 
-from batchlab.studies.base import Claim, Document, Size, Study
+from batchlab.claims import Claim
+from batchlab.studies.base import Document, Size, Study
 
 
 def _grad_norm_vs_batch(size: Size) -> Document:

@@ -1,4 +1,4 @@
-"""Statistics over seeds."""
+"""Means with Student's intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,9 +30,15 @@ def summary(values: Sequence[float]) -> Summary:
     mean, n = float(x.mean()), len(x)
     if n == 1:
         return Summary(1, mean, None, None)
-    sd = float(x.std(ddof=1))
-    half = student_t(n - 1) * sd / n**0.5
-    return Summary(n, mean, sd, (mean - half, mean + half))
+    return Summary(n, mean, float(x.std(ddof=1)), interval(values))
+
+
+def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Student's interval for the mean of at least two independent values."""
+    x = np.asarray(values, dtype=np.float64)
+    mean, n = float(x.mean()), len(x)
+    half = student_t(n - 1, confidence) * float(x.std(ddof=1)) / n**0.5
+    return mean - half, mean + half
 
 
 def student_t(freedom: int, confidence: float = CONFIDENCE) -> float:
