@@ -8,7 +8,7 @@ from batchlab import lr_rules, models, optimizers, probes, schedules
 from batchlab.cell import Loss, Precision, Reduction, Shuffle
 from batchlab.engines import NAMES
 from batchlab.experiment import ExperimentSpec
-from batchlab.init import Init
+from batchlab.init import Scheme
 from batchlab.kinds import Kind, members
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
@@ -19,10 +19,11 @@ FAMILIES: dict[str, Any] = {
     "lr_rules": lr_rules.LrRule,
     "schedules": schedules.Schedule,
     "probes": probes.Probe,
+    "norms": models.Norm,
 }
 """Each family's union, which is its registry."""
 CHOICES: dict[str, Any] = {
-    "init": get_args(Init),
+    "init": get_args(Scheme),
     "loss": get_args(Loss),
     "precision": get_args(Precision),
     "reduction": get_args(Reduction),

@@ -126,7 +126,7 @@ class ExperimentSpec(Strict):
     split_seed: Seed | None = None
     """One split for all seeds (default: each seed draws its own)."""
     init: Init = "default"
-    """The scheme of the initial weights."""
+    """The scheme of the initial weights: a name, or `{"scheme": name, "scale": factor}`."""
     loss: Loss | None = None
     """Default: cross_entropy for classes, half_squared_error for numbers."""
     reduction: Reduction = "mean"

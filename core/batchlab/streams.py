@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Stream = Literal["split", "order", "init"]
-_NUMBERS: dict[Stream, int] = {"split": 1, "order": 2, "init": 3}
+Stream = Literal["split", "order", "init", "dropout"]
+_NUMBERS: dict[Stream, int] = {"split": 1, "order": 2, "init": 3, "dropout": 4}
 Rows = NDArray[np.int64]
 
 
@@ -26,6 +26,6 @@ def permutation(n: int, seed: int, stream: Stream, number: int = 0) -> Rows:
     return generator(seed, stream, number).permutation(n)
 
 
-def torch_seed(seed: int, stream: Stream) -> int:
-    """A seed for torch's own generators: 63 bits."""
-    return int(generator(seed, stream).integers(0, 2**63))
+def torch_seed(seed: int, stream: Stream, number: int = 0) -> int:
+    """A seed for torch's own generators, for draw `number` of `stream`: 63 bits."""
+    return int(generator(seed, stream, number).integers(0, 2**63))

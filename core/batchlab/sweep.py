@@ -150,7 +150,7 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
     total = spec.dataset.train_rows()
     sizes = [(entry, resolve(entry, total)) for entry in spec.batch_sizes]
-    faults = list(_size_faults(sizes, total))
+    faults = [*_size_faults(sizes, total), *_lone_faults(spec, sizes)]
     if faults:
         raise SpecError(faults)
     with _below(("lr",)):
@@ -185,6 +185,12 @@ def _size_faults(sizes: Sequence[tuple[BatchEntry, int]], total: int) -> Iterato
         elif rows in seen:
             yield Fault(("batch_sizes", i), f"{entry} is {rows} rows, as is {seen[rows]}: remove one of them")
         seen[rows] = entry
+
+
+def _lone_faults(spec: ExperimentSpec, sizes: Sequence[tuple[BatchEntry, int]]) -> Iterator[Fault]:
+    for i, (_, rows) in enumerate(sizes):
+        if rows == 1 and spec.model.together > 1:
+            yield Fault(("batch_sizes", i), "batch norm cannot learn from one row: use at least 2, or another norm")
 
 
 @contextmanager

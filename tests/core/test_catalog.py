@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from batchlab.catalog import catalog, datasets, experiment_schema
 from batchlab.engines import NAMES
-from batchlab.init import Init
+from batchlab.init import Scheme
 from batchlab.studies import STUDIES
 
 SPEC = {
@@ -70,7 +70,7 @@ def test_every_description_is_kept_beside_a_reference(validator: Any) -> None:
 def test_the_catalogue_names_every_family_and_choice() -> None:
     found = catalog()
     assert {"datasets", "models", "optimizers", "lr_rules", "schedules", "probes", "analyses"} < set(found)
-    assert found["choices"]["init"] == list(get_args(Init))
+    assert found["choices"]["init"] == list(get_args(Scheme))
     assert found["choices"]["engine"] == list(NAMES)
     assert found["models"]["mlp"]["doc"]
     json.dumps(found)

@@ -49,6 +49,12 @@ CASES: dict[str, dict[str, Any]] = {
         "precision": "float64",
         "budget": {"steps": 9},
     },
+    "dropout and ghost batch norm": {
+        "dataset": {"kind": "iris"},
+        "model": {"kind": "mlp", "widths": [8], "dropout": 0.5, "norm": {"kind": "batch", "virtual_rows": 16}},
+        "batch_sizes": [50],
+        "budget": {"steps": 9},
+    },
     "to a target": {
         "batch_sizes": [4],
         "evaluate": {"every_steps": 3},

@@ -17,10 +17,10 @@ def test_seeds_streams_and_numbers_give_different_orders() -> None:
     draws = {
         streams.permutation(50, seed, stream, number).tobytes()
         for seed in (0, 1, 2**63 - 1)
-        for stream in ("split", "order", "init")
+        for stream in ("split", "order", "init", "dropout")
         for number in (0, 1, 2**40)
     }
-    assert len(draws) == 27
+    assert len(draws) == 36
 
 
 def test_the_start_of_a_long_run_and_its_middle_do_not_overlap() -> None:

@@ -49,6 +49,7 @@ class Reference:
             if cell.optimizer.follows_epochs:
                 task.set_epoch(cell.examples(step - 1) / cell.rows)
             watch.mark()
+            task.begin(step)
             loss = task.backward(rows)
             watch.mark()
             norms.before_step()

@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
+from batchlab import streams
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, split
 from batchlab.engines.stepping import stepper
 from batchlab.init import network
+from batchlab.models.modules import draws_of
 
 CPU_BYTES = 2**30
 """What one pass over a batch may keep for the backward pass; larger batches are trained in parts."""
@@ -50,6 +52,7 @@ class Task:
         self.test = None if parts.test is None else self._table(*parts.test)
         net = network(cell.model, cell.info.shape, cell.info.outputs, cell.init, cell.seed)
         self.net = net.to(device, self._dtype)
+        self._draws = draws_of(self.net, device)
         self.names = [name for name, _ in self.net.named_parameters()]
         self.params = list(self.net.parameters())
         self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.params, cell.lr, cell.momentum)
@@ -58,6 +61,7 @@ class Task:
         self.step = stepper(self)
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
+        self._update = 0
 
     def _table(self, x: NDArray[Any], y: NDArray[Any]) -> Table:
         inputs, labels = torch.from_numpy(x).to(self.device, self._dtype), torch.from_numpy(y).to(self.device)
@@ -97,18 +101,25 @@ class Task:
         for group in self.optimizer.param_groups:
             group["epoch"] = epoch
 
+    def begin(self, update: int) -> None:
+        """Say which update (from 1) the next gradients are of: what is drawn for it depends on nothing else."""
+        self._update = update
+
     def backward(self, rows: Rows) -> Tensor:
         """Leave the gradient of the batch's loss in the parameters; returns the loss, detached."""
         self.batch = rows
         while True:
             for p in self.params:  # what zero_grad does, without its profiling hook: a tenth of a small update
                 p.grad = None
+            if self._draws is not None:
+                self._draws.manual_seed(streams.torch_seed(self.cell.seed, "dropout", self._update))
             try:
                 return self._backward(rows)
             except torch.OutOfMemoryError:
-                if self.most_rows == 1:
+                smaller = self._whole(min(self.most_rows, len(self.train)) // 2)
+                if smaller >= min(self.most_rows, len(self.train)):
                     raise
-                self.most_rows = max(1, min(self.most_rows, len(self.train)) // 2)
+                self.most_rows = smaller
 
     def _backward(self, rows: Rows) -> Tensor:
         table, reduction = self.train, self.cell.reduction
@@ -148,11 +159,16 @@ class Task:
         found = {f"{prefix}_loss": loss / len(table)}
         return found if table.classes is None else found | {f"{prefix}_accuracy": right / len(table)}
 
+    def _whole(self, rows: int) -> int:
+        """About so many rows, without cutting what the network must see at once: batch norm's statistics, say."""
+        together = int(min(self.cell.model.together, len(self.train)))
+        return max(1, rows // together) * together
+
     def _affordable_rows(self) -> int:
         """Rows whose pass fits in memory, by what two rows keep for the backward pass beyond what one keeps."""
         limit = CPU_BYTES if self.device.type == "cpu" else torch.cuda.mem_get_info(self.device)[0] // 2
         each = self._kept_bytes(2) - self._kept_bytes(1)
-        return max(1, limit // max(1, each))
+        return self._whole(limit // max(1, each))
 
     def _kept_bytes(self, rows: int) -> int:
         kept = 0
