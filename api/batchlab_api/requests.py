@@ -38,6 +38,8 @@ class PreviewRequest(Strict):
     lr: Annotated[float, Field(gt=0)]
     """The rate that the rule gave: the schedule multiplies it."""
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    momentum_schedule: Schedule | None = None
+    """The factor on the momentum; default: 1, or as the schedule of the rate has it."""
     steps: Count
     """Updates in the whole run."""
     steps_per_epoch: Count

@@ -12,7 +12,7 @@ from batchlab.kinds import Strict
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
 from batchlab.probes import Probe
-from batchlab.schedules import Clock, Floats, Schedule
+from batchlab.schedules import Clock, Floats, Schedule, momentum_factors
 
 Loss = Literal["cross_entropy", "half_squared_error"]
 Reduction = Literal["mean", "sum"]
@@ -68,6 +68,7 @@ class Cell(Strict):
     model: Model
     optimizer: Optimizer
     schedule: Schedule
+    momentum_schedule: Schedule | None = None
     probes: tuple[Probe, ...]
     steps: int
     """Updates in the whole run."""
@@ -110,6 +111,12 @@ class Cell(Strict):
         """Learning rates of the updates that follow `done` finished ones: float64, same shape."""
         factors: Floats = self.schedule.factors(np.asarray(done, dtype=np.float64), self.clock)
         return self.lr * factors
+
+    def momenta(self, done: Floats) -> Floats | None:
+        """Momenta of the updates that follow `done` finished ones, shape as theirs; None without a momentum."""
+        if self.momentum is None:
+            return None
+        return self.momentum * momentum_factors(self.schedule, self.momentum_schedule, done, self.clock)
 
     @property
     def clock(self) -> Clock:

@@ -35,11 +35,22 @@ def points(arm: Arm, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
     common = _common(arm)
     for batch in arm.batches:
         own = _of_batch(batch)
-        for rate, momentum, *numbers in product(batch.rates, arm.momenta, *arm.numbers.values()):
-            params = dict(zip(arm.numbers, numbers, strict=True))
-            at = {"lr": rate, "momentum": momentum, "params": params, "optimizer": arm.spec.optimizer.at(params)}
+        for rate, momentum, numbers in product(batch.rates, arm.momenta, product(*arm.numbers.values())):
+            at = _at(arm, batch, rate, momentum, dict(zip(arm.numbers, numbers, strict=True)))
             for seed in seeds:
                 yield {**common, **own, **at, "seed": seed}
+
+
+def _at(arm: Arm, batch: Batch, rate: float, momentum: float | None, axes: dict[str, float]) -> dict[str, Any]:
+    """Rate, momentum and optimizer of a point, after what the rule makes of them."""
+    rule, optimizer = arm.spec.lr, arm.spec.optimizer.at(axes)
+    numbers = rule.numbers(batch.rows, optimizer.numbers()) if rule.needs else {}
+    return {
+        "lr": rule.at_momentum(rate, momentum),
+        "momentum": momentum,
+        "params": axes | numbers,
+        "optimizer": optimizer.at(numbers),
+    }
 
 
 def _common(arm: Arm) -> dict[str, Any]:

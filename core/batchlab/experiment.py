@@ -113,6 +113,8 @@ class ExperimentSpec(Strict):
     """How a gradient becomes a step; each of its numbers may be a list, which makes an axis."""
     schedule: Schedule = Constant()
     """The factor on the rate, update by update."""
+    momentum_schedule: Schedule | None = None
+    """The factor on the momentum, update by update; default: 1, or as the schedule of the rate has it (one_cycle)."""
     budget: Budget
     """How long each cell trains."""
     seeds: Annotated[Annotated[Count, Tag("one")] | Annotated[Many[Seed], Tag("many")], Discriminator(one_or_many)] = 1

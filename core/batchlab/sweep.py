@@ -6,13 +6,16 @@ product is built.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from functools import cached_property
+from itertools import product
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
@@ -20,9 +23,12 @@ from batchlab.experiment import ExperimentSpec
 from batchlab.kinds import many
 from batchlab.lr_rules import BatchEntry
 from batchlab.merging import merge
+from batchlab.schedules import Clock, momentum_factors
 
 EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
 """Keys that a variant cannot change."""
+LOOKS = 4096
+"""Updates at which a schedule is looked at to see whether it stays within bounds."""
 MOST_PARAMETERS = 10**8
 """A network beyond this would be killed for its memory rather than refused in words."""
 
@@ -135,12 +141,16 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     still = not optimizer.has_momentum and any(many(spec.momentum))
     needless = getattr(optimizer, "nesterov", False) and not all(many(spec.momentum))
     without_accuracy = regression and target is not None and target.metric.endswith("accuracy")
+    lacking = set(spec.lr.needs) - optimizer.numbers().keys()
+    unmoved = not optimizer.has_momentum and spec.momentum_schedule is not None
     repeated = len({probe.kind for probe in spec.probes}) < len(spec.probes)
     checks: tuple[tuple[bool, Loc, str], ...] = (
         (regression and spec.loss == "cross_entropy", ("loss",), "needs classes: use half_squared_error"),
         (without_accuracy, ("target", "metric"), "regression has no accuracy: use a loss"),
         (still, ("momentum",), f"{optimizer.kind} has no momentum: leave it out"),
         (needless, ("optimizer", "nesterov"), "Nesterov needs a momentum above 0 in every cell"),
+        (unmoved, ("momentum_schedule",), f"{optimizer.kind} has no momentum: leave it out"),
+        (bool(lacking), ("lr", "rule"), f"needs an optimizer with {' and '.join(sorted(lacking))}: use adam"),
         (repeated, ("probes",), "each probe once"),
         (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
     )
@@ -155,7 +165,10 @@ def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
         raise SpecError(faults)
     with _below(("lr",)):
         spec.lr.check(sizes)
-        return tuple(_batch(spec, entry, rows, total) for entry, rows in sizes)
+        found = tuple(_batch(spec, entry, rows, total) for entry, rows in sizes)
+    for batch in found:
+        _check_momentum(spec, Clock(batch.steps, math.ceil(total / batch.rows)))
+    return found
 
 
 def _batch(spec: ExperimentSpec, entry: BatchEntry, rows: int, total: int) -> Batch:
@@ -163,8 +176,25 @@ def _batch(spec: ExperimentSpec, entry: BatchEntry, rows: int, total: int) -> Ba
     bad = [rate for rate in rates if not 0 < rate < math.inf]
     if bad:
         raise SpecError.at((), f"gives the rate {bad[0]} at the batch size {entry}: choose others")
+    if spec.lr.needs:
+        for numbers in _points(spec.optimizer.numbers()):
+            spec.lr.numbers(rows, numbers)
     steps = spec.budget.updates(total, rows)
     return Batch(entry, rows, rates, steps, spec.evaluate.updates(math.ceil(total / rows)))
+
+
+def _points(numbers: Mapping[str, float | tuple[float, ...]]) -> Iterator[dict[str, float]]:
+    """Every combination of the optimizer's numbers."""
+    return (dict(zip(numbers, values, strict=True)) for values in product(*map(many, numbers.values())))
+
+
+def _check_momentum(spec: ExperimentSpec, clock: Clock) -> None:
+    """SpecError where a momentum comes to 1 or more. Long runs are looked at in `LOOKS` places."""
+    done = np.unique(np.linspace(0, clock.steps - 1, min(clock.steps, LOOKS)).round())
+    greatest = max(many(spec.momentum)) * momentum_factors(spec.schedule, spec.momentum_schedule, done, clock).max()
+    if greatest >= 1:
+        msg = f"takes the momentum to {greatest:.4g}: keep it below 1 by smaller factors or a smaller momentum"
+        raise SpecError.at(("momentum_schedule",), msg)
 
 
 def resolve(entry: BatchEntry, total: int) -> int:

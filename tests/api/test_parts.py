@@ -91,6 +91,13 @@ def test_a_warm_up_rises_over_its_epochs(client: TestClient) -> None:
     assert lr[:3] == pytest.approx([0.0, 0.025, 0.05]) and lr[20:] == [0.5] * 80
 
 
+def test_the_momentum_is_drawn_with_the_rate(client: TestClient) -> None:
+    cycle = preview(client, schedule={"kind": "one_cycle"}, momentum=0.95)
+    assert cycle.momentum is not None and min(m or 0.0 for m in cycle.momentum) == pytest.approx(0.85)
+    own = {"kind": "multistep", "milestones": [0.5], "gamma": 0.5}
+    assert preview(client, momentum=0.8, momentum_schedule=own).momentum == [0.8] * 50 + [0.4] * 50
+
+
 def test_a_wrong_schedule_is_refused_at_its_path(client: TestClient) -> None:
     wrong = {"schedule": {"kind": "cosine", "length": -1}, "lr": 0.5, "steps": 0}
     answer = client.post("/schedules/preview", json=wrong)

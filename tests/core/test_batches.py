@@ -34,7 +34,7 @@ def listed(cell: Cell, done: int) -> list[tuple[int, float, list[int]]]:
     rows = np.arange(cell.rows)
     return [
         (k, rate, rows[at if isinstance(at, slice) else at.numpy()].tolist())
-        for k, rate, at in batches(cell, done, CPU)
+        for k, rate, _, at in batches(cell, done, CPU)
     ]
 
 
@@ -59,11 +59,11 @@ def test_an_epoch_sees_every_row_once(batch: int) -> None:
 
 def test_a_batch_of_all_rows_gathers_none(cells: Cells) -> None:
     (cell,) = cells(batch_sizes=["full"])
-    assert all(isinstance(rows, slice) for _, _, rows in batches(cell, 0, CPU))
+    assert all(isinstance(rows, slice) for _, _, _, rows in batches(cell, 0, CPU))
 
 
 @pytest.mark.parametrize("done", [0, 1, CHUNK - 1, CHUNK, 3 * CHUNK + 5])
 def test_rates_are_those_of_the_schedule_from_any_update_on(done: int) -> None:
     cell = cell_of(10, 5000)
-    found = [rate for _, rate, _ in islice(batches(cell, done, CPU), 50)]
+    found = [rate for _, rate, _, _ in islice(batches(cell, done, CPU), 50)]
     assert found == [float(cell.rates(np.array([float(k)]))[0]) for k in range(done, done + 50)]

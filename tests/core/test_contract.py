@@ -20,8 +20,19 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "power": {"base": 0.1, "base_batch": 32, "exponent": 0.7},
     "table": {"values": {"64": 0.1}},
     "list": {"values": [0.1, 0.2]},
+    "saturating": {"max": 1.0, "noise_scale": 100.0},
+    "iso_noise": {"base": 0.1, "base_batch": 32},
+    "iso_effective": {"base": 0.1},
+    "adam_sde": {"base": 0.001, "base_batch": 32},
     "multistep": {"milestones": [0.5, 0.75]},
     "warmup": {"length": 0.1},
+    "step": {"every": 0.3},
+    "piecewise": {"milestones": [0.5], "values": [1.0, 0.5]},
+    "join": {
+        "pieces": [{"schedule": {"kind": "cosine"}, "length": 0.3}, {"schedule": {"kind": "sgdr"}, "length": 0.7}]
+    },
+    "scale": {"by": 0.5},
+    "product": {"schedules": [{"kind": "triangular"}, {"kind": "exponential"}]},
 }
 """What a member cannot do without, by family where two share a name."""
 ALL = [(family, member) for family, union in FAMILIES.items() for member in members(union)]

@@ -1,7 +1,7 @@
-"""Which rows and which rate each update takes: a pure function of the cell and the update's number."""
+"""Which rows, rate and momentum each update takes: a pure function of the cell and the update's number."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, repeat
 
 import numpy as np
 import torch
@@ -15,9 +15,13 @@ CHUNK = 1024
 where training was taken up."""
 
 
-def batches(cell: Cell, done: int, device: torch.device) -> Iterator[tuple[int, float, Tensor | slice]]:
-    """(number of the update, rate, rows) of the updates after `done` finished ones, to the last."""
-    rates = _rates(cell, done)
+Update = tuple[int, float, float | None, Tensor | slice]
+"""Number, rate, momentum (None where the optimizer has none) and rows of an update."""
+
+
+def batches(cell: Cell, done: int, device: torch.device) -> Iterator[Update]:
+    """The updates after `done` finished ones, to the last."""
+    settings = _settings(cell, done)
     first_epoch, skip = divmod(done, cell.steps_per_epoch)
     numbers = iter(range(done + 1, cell.steps + 1))
     for epoch in count(first_epoch):
@@ -25,7 +29,7 @@ def batches(cell: Cell, done: int, device: torch.device) -> Iterator[tuple[int, 
             number = next(numbers, None)
             if number is None:
                 return
-            yield number, next(rates), rows
+            yield number, *next(settings), rows
         skip = 0
 
 
@@ -43,8 +47,11 @@ def order(cell: Cell, epoch: int) -> streams.Rows:
     return streams.permutation(cell.rows, cell.seed, "order", epoch if cell.shuffle == "epoch" else 0)
 
 
-def _rates(cell: Cell, done: int) -> Iterator[float]:
+def _settings(cell: Cell, done: int) -> Iterator[tuple[float, float | None]]:
+    """Rate and momentum of each update after `done` finished ones."""
     skip = done % CHUNK
     for first in count(done - skip, CHUNK):
-        yield from cell.rates(np.arange(first, first + CHUNK, dtype=np.float64))[skip:].tolist()
+        chunk = np.arange(first, first + CHUNK, dtype=np.float64)
+        rates, momenta = cell.rates(chunk)[skip:].tolist(), cell.momenta(chunk)
+        yield from zip(rates, repeat(None) if momenta is None else momenta[skip:].tolist(), strict=False)
         skip = 0

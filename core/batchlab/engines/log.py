@@ -60,6 +60,7 @@ class Log:
         self._began = perf_counter()
         self._losses: list[Tensor] = []
         self._rates: list[float] = []
+        self._momenta: list[float | None] = []
         self._evaluations: list[tuple[int, Mapping[str, Tensor]]] = []
 
     def __len__(self) -> int:
@@ -70,10 +71,11 @@ class Log:
         """How long the block has been open."""
         return perf_counter() - self._began
 
-    def updated(self, loss: Tensor, rate: float) -> None:
-        """Keep what an update gives."""
+    def updated(self, loss: Tensor, rate: float, momentum: float | None) -> None:
+        """Keep what an update gives and what it was set to."""
         self._losses.append(loss)
         self._rates.append(rate)
+        self._momenta.append(momentum)
 
     def evaluated(self, step: int, values: Mapping[str, Tensor]) -> None:
         """Keep the evaluation after `step` updates."""
@@ -113,7 +115,7 @@ class Log:
         place = (np.arange(first, first + n) - 1) % cell.steps_per_epoch
         rows = np.minimum(cell.batch_size, cell.rows - place * cell.batch_size)
         found = {"lr": _single(self._rates[:n]), "batch_size": _single(rows)}
-        return found if cell.momentum is None else found | {"momentum": np.full(n, cell.momentum, np.float32)}
+        return found if cell.momentum is None else found | {"momentum": _single(self._momenta[:n])}
 
     def _probed(self, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
         probed: dict[str, Float32s] = {}

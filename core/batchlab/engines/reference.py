@@ -44,8 +44,8 @@ class Reference:
         if tally.done == 0:
             log.evaluated(0, task.evaluate())
 
-        for step, rate, rows in batches(cell, tally.done, task.device):
-            task.set_rate(rate)
+        for step, rate, momentum, rows in batches(cell, tally.done, task.device):
+            task.set_rate(rate, momentum)
             if cell.optimizer.follows_epochs:
                 task.set_epoch(cell.examples(step - 1) / cell.rows)
             watch.mark()
@@ -57,7 +57,7 @@ class Reference:
             task.step()
             watch.mark()
             norms.after_step()
-            log.updated(loss, rate)
+            log.updated(loss, rate, momentum)
 
             ended = step == cell.steps or log.stopped
             if ended or step % cell.evaluate_every == 0:

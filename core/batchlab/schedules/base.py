@@ -1,0 +1,58 @@
+"""What a schedule is: the factor by which the rate is multiplied at each update.
+
+A schedule is a pure function of the update's number, so that a run can be resumed anywhere, previews need no training
+and every engine sees the same rates.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batchlab.kinds import Kind
+
+Floats = NDArray[np.float64]
+Unit = Literal["fraction", "epochs", "steps"]
+"""Lengths: fractions of the run, passes over the training rows, or updates."""
+TOUCH = 1e-9
+"""What a time may miss a milestone by and still be on it: lengths are products of floats."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What lengths are measured against: updates in the whole run, and updates per epoch.
+
+    Where the batch size changes, both are those of the run at its first batch size that sees the same rows, and `pace`
+    tells how many updates of that run have seen as many rows as the first `done` of this one. So a length in epochs, or
+    in fractions of a budget of epochs, means the same rows whatever the batch size does; one in steps means updates.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    pace: Callable[[Floats], Floats] | None = None
+
+    def length(self, value: float, unit: Unit) -> float:
+        """A length in ticks, which are updates where the batch size is constant."""
+        per = {"fraction": self.steps, "epochs": self.steps_per_epoch, "steps": 1}
+        return value * per[unit]
+
+    def ticks(self, done: Floats, unit: Unit) -> Floats:
+        """The time after `done` updates, in the ticks of a length in `unit`."""
+        return done if self.pace is None or unit == "steps" else self.pace(done)
+
+
+class BaseSchedule(Kind):
+    """What the schedules share."""
+
+    family: ClassVar[str] = "schedules"
+
+    @abstractmethod
+    def factors(self, done: Floats, clock: Clock) -> Floats:
+        """Factors on the rate for the updates that follow `done` finished ones (0 for the first), same shape."""
+
+    def momentum_factors(self, done: Floats, clock: Clock) -> Floats:
+        """Factors on the momentum of the same updates: 1, except where a schedule moves the momentum with the rate."""
+        return np.ones_like(done)
