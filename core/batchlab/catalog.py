@@ -3,8 +3,8 @@
 from inspect import getdoc
 from typing import Any, get_args
 
+from batchlab import analyses, lr_rules, models, optimizers, probes, schedules
 from batchlab import datasets as data_sets
-from batchlab import lr_rules, models, optimizers, probes, schedules
 from batchlab.cell import Loss, Precision, Reduction, Shuffle
 from batchlab.engines import NAMES
 from batchlab.experiment import ExperimentSpec
@@ -20,6 +20,7 @@ FAMILIES: dict[str, Any] = {
     "schedules": schedules.Schedule,
     "probes": probes.Probe,
     "norms": models.Norm,
+    "analyses": analyses.Analysis,
 }
 """Each family's union, which is its registry."""
 CHOICES: dict[str, Any] = {
@@ -35,7 +36,7 @@ CHOICES: dict[str, Any] = {
 def catalog() -> dict[str, Any]:
     """By family: `{kind: {"schema", "doc"}}`; and the choices of the plain fields."""
     families = {family: {tag(cls): _entry(cls) for cls in members(union)} for family, union in FAMILIES.items()}
-    return families | {"analyses": {}, "choices": {name: list(values) for name, values in CHOICES.items()}}
+    return families | {"choices": {name: list(values) for name, values in CHOICES.items()}}
 
 
 def tag(cls: type[Any]) -> str:

@@ -9,8 +9,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Stream = Literal["split", "order", "init", "dropout"]
-_NUMBERS: dict[Stream, int] = {"split": 1, "order": 2, "init": 3, "dropout": 4}
+Stream = Literal["split", "order", "init", "dropout", "sample", "direction", "subspace", "start", "path"]
+_NUMBERS: dict[Stream, int] = {
+    "split": 1,
+    "order": 2,
+    "init": 3,
+    "dropout": 4,
+    # Of analyses: which rows, random directions, random subspaces, where a search starts, points of a path.
+    "sample": 31,
+    "direction": 32,
+    "subspace": 33,
+    "start": 34,
+    "path": 35,
+}
 Rows = NDArray[np.int64]
 
 

@@ -1,0 +1,11 @@
+"""Analyses: what is computed from trained cells. Importing this loads no torch; an analysis does when it works.
+
+`base.py` says how an analysis is run and taken up again, `problem.py` is a trained cell as a function of its weights.
+"""
+
+from typing import Any
+
+from batchlab.analyses.sharpness import Sharpness
+from batchlab.kinds import union
+
+Analysis: Any = union("analyses", Sharpness)

@@ -1,0 +1,79 @@
+"""A maximum within a box by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995; scipy's), so that it can be taken up anywhere.
+
+The method is a deterministic function of the values and gradients that it asks for. So what is kept is their log: to go
+on, the method is run again on the log and stops at the first point whose value nobody knows yet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batchlab.analyses.base import Held, Work
+
+Vector = NDArray[np.float64]
+Evaluate = Callable[[Vector], tuple[float, NDArray[np.floating]]]
+"""The value at a point and its gradient there, (n,)."""
+EDGE = 1e-9
+"""A coordinate this near to the edge of the box, relative to its width, lies on it."""
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """The best point that was found, its value, the iterations made and the share of coordinates on the box's edge."""
+
+    value: float
+    point: Vector
+    iterations: int
+    evaluations: int
+    at_edge: float
+    stationary: bool
+    """Whether no step within the box goes up from there, to first order (1e-6 of the slope at the start)."""
+
+
+class _Unknown(Exception):
+    def __init__(self, point: Vector) -> None:
+        self.point = point
+
+
+def maximise(evaluate: Evaluate, start: Vector, box: Vector, iterations: int, held: Held) -> Work[Maximum]:
+    """The largest value that at most `iterations` find in |y| <= box from `start`; one evaluation a piece."""
+    while True:
+        try:
+            return _run_on(held, start, box, iterations)
+        except _Unknown as unknown:
+            value, gradient = evaluate(unknown.point)
+            held.append("value", value)
+            held.append("gradient", gradient)
+            yield min(1.0, len(held.series("value")) / (2 * iterations))
+
+
+def _run_on(held: Held, start: Vector, box: Vector, iterations: int) -> Maximum:
+    """The method on the log that `held` has; _Unknown where the log ends."""
+    from scipy.optimize import Bounds, minimize
+
+    values, slopes = held.series("value"), [g.astype(np.float64) for g in held.series("gradient")]
+    points: list[Vector] = []
+
+    def downhill(y: Vector, *_: Any) -> tuple[float, Vector]:
+        if len(points) == len(values):
+            raise _Unknown(y.copy())
+        points.append(y.copy())
+        return -float(values[len(points) - 1]), -slopes[len(points) - 1]
+
+    # No tolerances: the source's measure is a number of iterations.
+    options: Any = {"maxiter": iterations, "ftol": 0.0, "gtol": 0.0}
+    end: Any = minimize(downhill, start, jac=True, method="L-BFGS-B", bounds=Bounds(-box, box), options=options)
+    best = int(np.argmax(values[: len(points)]))
+    slope = np.abs(_inward(points[best], slopes[best], box)).max()
+    at_edge = float(np.mean(np.abs(points[best]) >= box * (1 - EDGE)))
+    flat = slope <= 1e-6 * np.abs(slopes[0]).max()
+    return Maximum(float(values[best]), points[best], int(end.nit), len(points), at_edge, bool(flat))
+
+
+def _inward(point: Vector, slope: Vector, box: Vector) -> Vector:
+    """The slope without what would lead out of the box."""
+    blocked = (np.abs(point) >= box * (1 - EDGE)) & (point * slope > 0)
+    return np.where(blocked, 0.0, slope)

@@ -1,0 +1,105 @@
+"""Keskar et al. 2017, metric 2.1: how far the loss can rise in a small box around the weights, whole or in a subspace.
+
+    C = { z in R^p : |z_i| <= eps (|(A+ x)_i| + 1) },   phi = 100 (max_{y in C} f(x + A y) - f(x)) / (1 + f(x))
+
+A is the identity, or n x p standard normal numbers. The maximum is inexact: some iterations of L-BFGS-B. At a minimum
+the gradient at y = 0 is zero and a search from there stays, hence it starts elsewhere in the box, more than once.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batchlab import streams
+from batchlab.analyses.base import Held, Work, share
+from batchlab.analyses.box import Vector, maximise
+from batchlab.analyses.measured import Measured, error_of_ratio
+from batchlab.analyses.problem import Problem
+
+NEAR = 0.1
+"""The first search starts within this part of the box, the others anywhere in it."""
+
+
+class Space:
+    """The p directions of a search: all n coordinates (`p` None), or the columns of a random matrix."""
+
+    def __init__(self, problem: Problem, p: int | None, seed: int) -> None:
+        columns = None if p is None else [problem.random(seed, "subspace", i) for i in range(p)]
+        self._matrix = None if columns is None else torch.stack(columns, dim=1)
+        self._problem = problem
+        self.p = problem.n if p is None else p
+
+    def lift(self, y: Vector) -> Tensor:
+        """A y: (n,)."""
+        step = self._problem.tensor(y)
+        return step if self._matrix is None else self._matrix @ step
+
+    def pull(self, gradient: Tensor) -> NDArray[np.floating]:
+        """A' g: (p,), in the problem's precision."""
+        pulled = gradient if self._matrix is None else self._matrix.T @ gradient
+        return pulled.cpu().numpy()
+
+    def coordinates(self, w: Tensor) -> Vector:
+        """A+ w, by least squares: float64, (p,)."""
+        if self._matrix is None:
+            return w.double().cpu().numpy()
+        matrix = self._matrix.double()
+        found: Vector = torch.linalg.solve(matrix.T @ matrix, matrix.T @ w.double()).cpu().numpy()
+        return found
+
+
+def eps_sharpness(
+    problem: Problem, w: Tensor, space: Space, *, eps: float, restarts: int, iterations: int, seed: int, held: Held
+) -> Work[Measured]:
+    """phi at `w`, the best of `restarts` searches. Its standard error is that of the rows, with y held fixed."""
+    box = eps * (np.abs(space.coordinates(w)) + 1.0)
+    evaluate = partial(_evaluate, problem, w, space)
+    for i in range(restarts):
+        if f"value.{i}" not in held:
+            yield from share(_search(evaluate, box, i, iterations=iterations, seed=seed, held=held), i, restarts)
+    searches = [float(v) for v in held.series("value")]
+    here, there = (problem.losses(at).cpu().numpy() for at in (w, w + space.lift(held["best"])))
+    if there.mean() < here.mean():  # y = 0 is in the box, too
+        there = here
+    phi = 100.0 * (there.mean() - here.mean()) / (1.0 + here.mean())
+    error = error_of_ratio(100.0 * (there - here), 1.0 + here, problem.drawn)
+    facts = {
+        "loss": float(here.mean()),
+        "highest_loss": float(there.mean()),
+        "searches": searches,
+        "iterations": [int(v) for v in held.series("iterations")],
+        "evaluations": [int(v) for v in held.series("evaluations")],
+        "at_edge": float(held["at_edge"]),
+    }
+    return Measured(float(phi), error, bool(held["stationary"]), facts)
+
+
+def _evaluate(problem: Problem, w: Tensor, space: Space, y: Vector) -> tuple[float, NDArray[np.floating]]:
+    loss, gradient = problem.gradient(w + space.lift(y))
+    return loss, space.pull(gradient)
+
+
+def _search(
+    evaluate: Callable[[Vector], tuple[float, NDArray[np.floating]]],
+    box: Vector,
+    number: int,
+    *,
+    iterations: int,
+    seed: int,
+    held: Held,
+) -> Work[None]:
+    """One search, whose end is kept; its point only where it is the best so far."""
+    inside = streams.generator(seed, "start", number).uniform(-1.0, 1.0, len(box))
+    start = inside * box * (NEAR if number == 0 else 1.0)
+    log = held.part("log")
+    found = yield from maximise(evaluate, start, box, iterations, log)
+    log.clear()
+    if found.value > max([float(v) for v in held.series("value")], default=-np.inf):
+        held["best"], held["at_edge"], held["stationary"] = found.point, found.at_edge, found.stationary
+    held.append("iterations", found.iterations)
+    held.append("evaluations", found.evaluations)
+    held.append("value", found.value)

@@ -1,0 +1,206 @@
+"""A trained cell as a function of its weights: the mean loss of fixed rows, its rows' losses and its gradient.
+
+Weights are one flat vector of the network's parameters in their order. The network is in evaluation mode (no dropout,
+normalisation by the statistics that it holds), the loss is the plain one that cells are evaluated by. Rows go through
+in parts, each weighted by its rows; sums over parts are float64.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from batchlab import streams
+from batchlab.analyses.base import Subject
+from batchlab.engines.base import State
+from batchlab.engines.task import EVALUATED_ROWS, Table, Task
+
+Part = Literal["train", "validation", "test"]
+Precision = Literal["float32", "float64"]
+BatchNorm = Literal["kept", "reestimated"]
+PASSES = 8
+"""An analysis keeps so many times what a training pass does: second derivatives keep the first ones' graph."""
+
+
+class Problem:
+    """The network of a cell with `rows` of one part of its data on a device (all where None, else the same for all).
+
+    >>> problem = Problem(Subject(cell, data, [state]))  # doctest: +SKIP
+    >>> problem.loss(problem.weights)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        rows: int | None = None,
+        part: Part = "train",
+        batch_norm: BatchNorm = "reestimated",
+    ) -> None:
+        if subject.data is None:
+            raise ValueError("the subject has no data")
+        task = Task(subject.cell.model_copy(update={"precision": precision}), subject.data, torch.device(device))
+        self.cell, self.device = subject.cell, task.device
+        self._task, self.net, self.names = task, task.net.eval(), task.names
+        self.shapes = [p.shape for p in task.params]
+        self.sizes = [p.numel() for p in task.params]
+        self.dtype = task.params[0].dtype
+        self.precision, self.part = precision, part
+        self._of = _table(task, part)
+        self.table = _some(self._of, rows)
+        self.chunk = 1 << max(0, min(task.most_rows // PASSES, EVALUATED_ROWS).bit_length() - 1)
+        self.batch_norm: str = batch_norm if self.norms() else "none"
+        self.weights = self.place(subject.states[-1])
+
+    @property
+    def n(self) -> int:
+        """Parameters in all."""
+        return sum(self.sizes)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the loss is a mean of."""
+        return len(self.table)
+
+    @property
+    def drawn(self) -> float:
+        """Which share of the part's rows these are: 1 where the loss is that of the whole part."""
+        return len(self.table) / len(self._of)
+
+    def meta(self) -> dict[str, Any]:
+        """How the loss is taken, for a finding."""
+        return {
+            "precision": self.precision,
+            "batch_norm": self.batch_norm,
+            "rows": self.rows,
+            "part": self.part,
+            "parameters": self.n,
+            "device": str(self.device),
+        }
+
+    def place(self, state: State) -> Tensor:
+        """Take up the buffers of a checkpoint; gives its weights, (n,)."""
+        held = {k.removeprefix("net/"): v for k, v in state.arrays.items() if k.startswith("net/")}
+        self.net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in held.items()})
+        weights = torch.cat([p.detach().flatten() for p in self.net.parameters()])
+        if self.batch_norm == "reestimated":
+            self.reestimate(weights)
+        return weights
+
+    def unflatten(self, w: Tensor) -> dict[str, Tensor]:
+        """The parameters by name that a flat vector means (views of it)."""
+        parts = torch.split(w, self.sizes)
+        return {n: p.view(s) for n, p, s in zip(self.names, parts, self.shapes, strict=True)}
+
+    def random(self, seed: int, stream: streams.Stream, number: int = 0) -> Tensor:
+        """A standard normal vector: (n,), the same on every device."""
+        return self.tensor(streams.generator(seed, stream, number).standard_normal(self.n))
+
+    def tensor(self, values: NDArray[Any]) -> Tensor:
+        """These numbers on the device, in the problem's precision."""
+        return torch.from_numpy(np.array(values)).to(self.device, self.dtype)
+
+    def parts(self, table: Table | None = None) -> Iterator[Table]:
+        """The rows, a part at a time."""
+        table = self.table if table is None else table
+        for first in range(0, len(table), self.chunk):
+            yield cut(table, slice(first, first + self.chunk))
+
+    def outputs(self, w: Tensor, x: Tensor) -> Tensor:
+        """What the network gives for these rows at weights `w`."""
+        return functional_call(self.net, self.unflatten(w), (x,))  # type: ignore[no-any-return]
+
+    def row_losses(self, w: Tensor, table: Table) -> Tensor:
+        """The loss of each of these rows, differentiable: (rows,)."""
+        return self.criterion(self.outputs(w, table.x), table.targets)
+
+    def criterion(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each row by what the network gives for it: (rows,)."""
+        return self._task.loss(outputs, targets, "none")
+
+    @torch.no_grad()
+    def losses(self, w: Tensor, table: Table | None = None) -> Tensor:
+        """The loss of each row: float64, (rows,)."""
+        return torch.cat([self.row_losses(w, part).double() for part in self.parts(table)])
+
+    def loss(self, w: Tensor) -> float:
+        """The mean loss of the rows."""
+        return float(self.losses(w).mean())
+
+    @torch.no_grad()
+    def accuracy(self, w: Tensor) -> float | None:
+        """The share of rows whose class has the largest output; None in regression."""
+        if self.table.classes is None:
+            return None
+        right = [torch.eq(self.outputs(w, p.x).argmax(1), p.classes).sum() for p in self.parts()]  # type: ignore[arg-type]
+        return sum(map(float, right)) / self.rows
+
+    def gradient(self, w: Tensor, table: Table | None = None) -> tuple[float, Tensor]:
+        """The mean loss of the rows and its gradient, summed in float64: a number and (n,)."""
+        table = self.table if table is None else table
+        total, gradient = 0.0, torch.zeros(self.n, dtype=torch.float64, device=self.device)
+        at = w.detach().requires_grad_()
+        for part in self.parts(table):
+            loss = self.row_losses(at, part).sum()
+            gradient += torch.autograd.grad(loss, at)[0]
+            total += float(loss.detach())
+        return total / len(table), (gradient / len(table)).to(self.dtype)
+
+    def norms(self) -> list[nn.Module]:
+        """The layers that normalise by statistics which they hold."""
+        return [m for m in self.net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+
+    @torch.no_grad()
+    def reestimate(self, w: Tensor) -> None:
+        """Take the statistics that batch normalisation holds anew, over the training rows at weights `w`.
+
+        A part of b rows after s earlier ones counts b / (s + b), so that uneven parts are weighted rightly.
+        """
+        with _training(self.norms()) as layers:
+            seen = 0
+            for part in self.parts(_some(self._task.train, self.rows)) if layers else ():
+                seen += len(part)
+                for layer in layers:
+                    layer.momentum = len(part) / seen
+                self.outputs(w, part.x)
+
+
+@contextmanager
+def _training(layers: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """These layers in training mode, their statistics empty at first."""
+    before = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.train()
+    yield layers
+    for layer, momentum in zip(layers, before, strict=True):
+        layer.momentum = momentum
+        layer.eval()
+
+
+def cut(table: Table, rows: slice | Tensor) -> Table:
+    """Some rows of a table."""
+    return Table(table.x[rows], table.targets[rows], None if table.classes is None else table.classes[rows])
+
+
+def _table(task: Task, part: Part) -> Table:
+    if part == "test" and task.test is None:
+        raise ValueError("the test part is the validation set of this cell: ask for that")
+    found = {"train": task.train, "validation": task.validation, "test": task.test}[part]
+    return task.train if found is None else found
+
+
+def _some(table: Table, rows: int | None) -> Table:
+    """So many rows, drawn once and for all (by no cell's seed), in their own order."""
+    if rows is None or rows >= len(table):
+        return table
+    chosen = np.sort(streams.permutation(len(table), 0, "sample")[:rows])
+    return cut(table, torch.from_numpy(chosen).to(table.x.device))
