@@ -54,11 +54,11 @@ def _entry(cls: type[Kind]) -> dict[str, Any]:
 
 def datasets() -> list[dict[str, Any]]:
     """Facts about each data set: name, rows, shape of a row, classes (null in regression), sha256 where known."""
-    return [_facts(cls) for cls in members(data_sets.Dataset)]
+    return [_facts(cls) for cls in data_sets.standalone()]
 
 
 def _facts(cls: Any) -> dict[str, Any]:
-    info = cls.facts
+    info = cls().info()
     return {
         "name": tag(cls),
         "doc": getdoc(cls) or "",
@@ -68,7 +68,7 @@ def _facts(cls: Any) -> dict[str, Any]:
         "classes": info.classes,
         "task": info.task,
         "sha256": info.sha256,
-        "bundled": not hasattr(cls, "source"),
+        "bundled": cls.bundled,
     }
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batchlab.downloads import download
 from batchlab.errors import DataError
 
 TRAIN_X, TRAIN_Y = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -43,7 +43,7 @@ def find(folder: Path, source: Source) -> dict[str, Path]:
 def read(path: Path, part: str, source: Source) -> NDArray[np.uint8]:
     """The array in an idx file whose checksum is right; DataError otherwise."""
     raw = path.read_bytes()
-    data = _unpack(path, raw) if path.suffix == ".gz" else raw
+    data = unpack(path, raw) if path.suffix == ".gz" else raw
     if source.packed[part] != _md5(raw) and source.unpacked.get(part) != _md5(data):
         raise DataError(f"{path} is not the published file (MD5 {_md5(raw)}): remove it and fetch it again")
     return parse(data)
@@ -65,27 +65,11 @@ def fetch(folder: Path, source: Source, mirrors: Sequence[str] = ()) -> None:
     there = find(folder, source)
     for part in PARTS:
         if part not in there:
-            _download(folder / source.folders[0], part + ".gz", source.packed[part], mirrors or source.mirrors)
+            download(folder / source.folders[0], part + ".gz", source.packed[part], mirrors or source.mirrors)
 
 
-def _download(folder: Path, name: str, md5: str, mirrors: Sequence[str]) -> None:
-    import pooch
-
-    faults = []
-    for mirror in mirrors:
-        try:
-            pooch.retrieve(mirror + name, f"md5:{md5}", fname=name, path=folder, downloader=_http(pooch))
-            return
-        except (OSError, ValueError) as error:  # no route, a refusal, or another file than the published one
-            faults.append(f"{mirror + name}: {error}")
-    raise DataError(f"cannot download {name}: put it in {folder} by hand. Tried " + "; ".join(faults))
-
-
-def _http(pooch: Any) -> Any:
-    return pooch.HTTPDownloader(timeout=30)
-
-
-def _unpack(path: Path, raw: bytes) -> bytes:
+def unpack(path: Path, raw: bytes) -> bytes:
+    """What the gzip file `path` holds, whose bytes are `raw`; DataError where it is damaged."""
     try:
         return gzip.decompress(raw)
     except (OSError, EOFError) as error:
@@ -127,6 +111,17 @@ FASHION_MNIST = Source(
         TRAIN_Y: "25c81989df183df01b3e8a0aad5dffbe",
         TEST_X: "bef4ecab320f06d8554ea6380940ec79",
         TEST_Y: "bb300cfdad3c16e7a12a480ee83cd310",
+    },
+    unpacked={},
+)
+KMNIST = Source(
+    folders=("kmnist", "KMNIST/raw"),
+    mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"),
+    packed={
+        TRAIN_X: "bdb82020997e1d708af4cf47b453dcf7",
+        TRAIN_Y: "e144d726b3acfaa3e44228e80efcd344",
+        TEST_X: "5c965bf0a639b31b8f53240b1b52f4d7",
+        TEST_Y: "7320c461ea6c1c855c0b718fb2a4b134",
     },
     unpacked={},
 )

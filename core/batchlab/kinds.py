@@ -54,7 +54,7 @@ class Kind(Strict):
     family: ClassVar[str] = ""
 
     @classmethod
-    def name(cls) -> str:
+    def tag(cls) -> str:
         """The literal by which specs name this kind."""
         return str(cls.model_fields["kind"].default)
 

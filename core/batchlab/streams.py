@@ -9,12 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Stream = Literal["split", "order", "init", "dropout", "sample", "direction", "subspace", "start", "path"]
+Stream = Literal[
+    "split", "order", "init", "dropout", "take", "noise", "data", "sample", "direction", "subspace", "start", "path"
+]  # fmt: skip
 _NUMBERS: dict[Stream, int] = {
     "split": 1,
     "order": 2,
     "init": 3,
     "dropout": 4,
+    # Of data sets: the rows of a subset, wrong labels, made-up points.
+    "take": 10,
+    "noise": 11,
+    "data": 12,
     # Of analyses: which rows, random directions, random subspaces, where a search starts, points of a path.
     "sample": 31,
     "direction": 32,

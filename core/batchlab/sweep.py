@@ -115,7 +115,7 @@ def _name_faults(spec: ExperimentSpec) -> list[Fault]:
 def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
     faults = _field_faults(spec)
     with _collecting(faults):
-        spec.dataset.train_rows()
+        spec.dataset.check()
     with _collecting(faults, ("model",)):
         _check_model(spec)
     batches: tuple[Batch, ...] = ()

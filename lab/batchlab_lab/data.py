@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from batchlab.datasets import Dataset
-from batchlab.kinds import members
+from batchlab.datasets import standalone
 from pydantic import BaseModel
 
 from batchlab_lab.errors import LabError
@@ -36,7 +35,7 @@ def fetch(name: str, folder: Path) -> State:
 
 
 def _everyone() -> dict[str, Any]:
-    return {kind.name(): kind() for kind in members(Dataset)}
+    return {kind.tag(): kind() for kind in standalone()}
 
 
 def _state(name: str, dataset: Any, folder: Path) -> State:

@@ -33,6 +33,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     },
     "scale": {"by": 0.5},
     "product": {"schedules": [{"kind": "triangular"}, {"kind": "exponential"}]},
+    "inline": {"x": [[-2.0], [0.0], [2.0]], "y": [0.0, 0.0, 0.0]},
 }
 """What a member cannot do without, by family where two share a name."""
 ALL = [(family, member) for family, union in FAMILIES.items() for member in members(union)]
@@ -41,7 +42,7 @@ ALL = [(family, member) for family, union in FAMILIES.items() for member in memb
 def example(family: str, member: type[Any]) -> dict[str, Any]:
     """The shortest document of a member."""
     key = "rule" if family == "lr_rules" else "kind"
-    given = REQUIRED.get(tag(member), {}) if family in ("lr_rules", "schedules") else {}
+    given = REQUIRED.get(tag(member), {}) if family in ("datasets", "lr_rules", "schedules") else {}
     return {key: tag(member), **given}
 
 
@@ -112,7 +113,7 @@ def test_a_dataset_knows_its_rows_before_it_is_loaded(member: Any) -> None:
 @of("datasets")
 def test_a_bundled_dataset_gives_what_it_announces(member: Any, tmp_path: Path) -> None:
     if not member.available(tmp_path):
-        assert hasattr(member, "source")
+        assert not member.bundled
         return
     data = member.load(tmp_path)
     assert data.x.shape == (member.info().rows, *member.info().shape)

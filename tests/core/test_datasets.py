@@ -13,6 +13,7 @@ from batchlab.datasets import (
     Digits,
     FashionMnist,
     Iris,
+    Kmnist,
     Mnist,
     Sectors,
     Wine,
@@ -120,10 +121,10 @@ def test_pictures_are_scaled_per_channel_and_a_constant_one_is_only_centred() ->
     np.testing.assert_allclose(sd.ravel(), [*x[:, :2].std((0, 2, 3), dtype=np.float64), 1.0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Mnist, FashionMnist])
+@pytest.mark.parametrize("kind", [Mnist, FashionMnist, Kmnist])
 def test_data_that_is_not_there_is_refused_with_the_remedy(kind: Any, tmp_path: Path) -> None:
     assert not kind().available(tmp_path)
-    with pytest.raises(DataError, match=f"batchlab data fetch {kind.name()}.*train-images-idx3-ubyte.gz"):
+    with pytest.raises(DataError, match=f"batchlab data fetch {kind.tag()}.*train-images-idx3-ubyte.gz"):
         kind().load(tmp_path)
 
 

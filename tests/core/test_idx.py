@@ -143,7 +143,7 @@ def test_a_download_that_no_mirror_gives_names_them_all(mirror: str, tiny: Any, 
     assert not tiny.available(tmp_path / "data")
 
 
-@pytest.mark.parametrize("source", [idx.MNIST, idx.FASHION_MNIST])
+@pytest.mark.parametrize("source", [idx.MNIST, idx.FASHION_MNIST, idx.KMNIST])
 def test_real_sources_name_checksums_and_folders_for_every_part(source: idx.Source) -> None:
     assert set(source.packed) == set(idx.PARTS)
     assert all(len(md5) == 32 for md5 in (*source.packed.values(), *source.unpacked.values()))

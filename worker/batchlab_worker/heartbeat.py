@@ -25,4 +25,4 @@ def beat(bench: Bench) -> None:
 def available(folder: Path) -> tuple[str, ...]:
     """The data sets that need no download."""
     kinds: Sequence[Any] = members(Dataset)
-    return tuple(kind.name() for kind in kinds if kind().available(folder))
+    return tuple(kind.tag() for kind in kinds if kind.at_hand(folder))

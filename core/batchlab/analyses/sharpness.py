@@ -26,7 +26,7 @@ class Measure(Kind):
     @property
     def label(self) -> str:
         """A name that tells it from other settings of the same definition."""
-        return self.name()
+        return self.tag()
 
     @abstractmethod
     def measure(self, problem: "Problem", w: "Tensor", seed: int, held: Held) -> "Work[Measured]":

@@ -44,7 +44,7 @@ class ModelKind(Kind):
     def check(self, info: Info) -> None:
         """Raise SpecError (paths relative to `model`) where this model cannot learn such data."""
         if info.task not in self.tasks:
-            raise SpecError.at(("kind",), f"{self.name()} is for {' and '.join(self.tasks)}, the data for {info.task}")
+            raise SpecError.at(("kind",), f"{self.tag()} is for {' and '.join(self.tasks)}, the data for {info.task}")
 
 
 class Layered(ModelKind):
@@ -86,8 +86,8 @@ def need_pictures(model: ModelKind, info: Info, least: int = 1) -> None:
     """Raise SpecError where the rows are no pictures of at least `least` pixels a side."""
     if len(info.shape) != 3:
         raise SpecError.at(
-            ("kind",), f"{model.name()} needs pictures (channels, height, width): use mlp for rows of features"
+            ("kind",), f"{model.tag()} needs pictures (channels, height, width): use mlp for rows of features"
         )
     if min(info.shape[1:]) < least:
         size = f"{info.shape[1]}x{info.shape[2]}"
-        raise SpecError.at(("kind",), f"{model.name()} needs pictures of at least {least}x{least}, not {size}")
+        raise SpecError.at(("kind",), f"{model.tag()} needs pictures of at least {least}x{least}, not {size}")
