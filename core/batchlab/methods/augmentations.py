@@ -39,7 +39,7 @@ class BaseAugmentation(Kind):
     def check(self, info: Info) -> None:
         """Raise SpecError (paths relative to the augmentation) where it does not fit the data."""
         if len(info.shape) != 3:
-            raise SpecError.at(("kind",), f"{self.name()} is for pictures (channels, height, width): leave it out")
+            raise SpecError.at(("kind",), f"{self.tag()} is for pictures (channels, height, width): leave it out")
 
 
 class Flip(BaseAugmentation):
