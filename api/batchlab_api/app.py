@@ -29,6 +29,7 @@ from batchlab_api.routes import (
     studies,
     submit,
     transitions,
+    verdicts,
     workers,
 )
 from batchlab_api.security import guard
@@ -39,6 +40,7 @@ GUARDED = (
     transitions,
     cells,
     results,
+    verdicts,
     curves,
     plots,
     events,

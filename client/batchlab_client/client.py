@@ -162,6 +162,15 @@ class Client:
         """A rendered plot; `options` are passed on (width, scale, …)."""
         return self._bytes(f"/experiments/{id}/plots/{name}.{format}", **options)
 
+    def verdicts(self, id: str) -> models.Verdicts:
+        """What the data say of the experiment's claims."""
+        return self._send("GET", f"/experiments/{id}/verdicts", models.Verdicts)
+
+    def power(self, id: str, metric: str, difference: float) -> models.Power:
+        """How many seeds show this difference of a result between neighbouring points of the sweep."""
+        asked = {"metric": metric, "difference": difference}
+        return self._send("GET", f"/experiments/{id}/power", models.Power, params=asked)
+
     def digest(self, id: str) -> models.Digest:
         """SHA-256 of all that was measured but times: equal digests, equal experiments."""
         return self._send("GET", f"/experiments/{id}/digest", models.Digest)

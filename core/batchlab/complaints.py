@@ -30,9 +30,13 @@ def _fault(detail: ErrorDetails, loc: Loc) -> Fault:
 
 
 def _message(detail: ErrorDetails, context: Mapping[str, Any], key: str, parent: str) -> str:
+    def unknown() -> str:
+        return f"unknown key: remove it{_hint(key)}"
+
     ours: dict[str, Callable[[], str]] = {
         "missing": lambda: "required: add it",
-        "extra_forbidden": lambda: f"unknown key: remove it{_hint(key)}",
+        "extra_forbidden": unknown,
+        "unexpected_keyword_argument": unknown,
         "union_tag_invalid": lambda: f"no such {key}: use one of {context['expected_tags'].replace(chr(39), '')}",
         "union_tag_not_found": lambda: f"required: say which {parent} this is",
         "too_short": lambda: f"needs at least {context['min_length']}",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
+from batchlab.claims.claim import Claim
 from batchlab.datasets import Dataset
 from batchlab.init import Init
 from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
@@ -161,5 +162,7 @@ class ExperimentSpec(Strict):
     """A value to reach."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Larger is served first."""
+    claims: Annotated[tuple[Claim, ...], Field(max_length=100)] = ()
+    """Sentences to be judged by what is measured (`GET /experiments/{id}/verdicts`), beside those of the study."""
     variants: Annotated[tuple[Variant, ...], Field(max_length=100)] = ()
     """Named partial specs, each merged (RFC 7396) over the rest: arms that differ in anything."""

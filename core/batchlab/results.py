@@ -26,13 +26,14 @@ def group_cells(cells: Sequence[Row]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for cell in cells:
-        groups.setdefault(tuple(_point(cell).items()), []).append(cell)
+        groups.setdefault(tuple(point_of(cell).items()), []).append(cell)
     known = (name for cell in cells for name in cell["result"] or () if name not in NOT_AVERAGED)
     names = tuple(dict.fromkeys((*AVERAGED, *known)))
     return [_group(dict(point), members, names) for point, members in groups.items()]
 
 
-def _point(cell: Row) -> dict[str, Any]:
+def point_of(cell: Row) -> dict[str, Any]:
+    """What a cell shares with those that differ from it in the seed alone."""
     own = {name: cell[name] for name in ("variant", "batch_size", "lr", "momentum")}
     return own | {name: cell["params"][name] for name in sorted(cell["params"])}
 

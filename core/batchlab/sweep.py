@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from batchlab.claims import claim as claims
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
 from batchlab.experiment import ExperimentSpec
@@ -25,7 +26,7 @@ from batchlab.lr_rules import BatchEntry
 from batchlab.merging import merge
 from batchlab.schedules import Clock, momentum_factors
 
-EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "variants"})
+EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "claims", "variants"})
 """Keys that a variant cannot change."""
 LOOKS = 4096
 """Updates at which a schedule is looked at to see whether it stays within bounds."""
@@ -85,9 +86,11 @@ class Arm:
 
 def arms(spec: ExperimentSpec, validate: Callable[[Any], ExperimentSpec]) -> tuple[Arm, ...]:
     """The arms in order. `validate` makes a spec of a merged document. SpecError lists every fault of every arm."""
-    if not spec.variants:
+    names = tuple(variant.get("name") for variant in spec.variants)
+    faults = claims.faults(spec.claims, names)
+    if not spec.variants and not faults:
         return (_arm(None, spec),)
-    faults, found = _name_faults(spec), []
+    faults, found = [*faults, *_name_faults(spec)], []
     rest = spec.model_dump(mode="json", exclude={"variants"}, exclude_unset=True)
     for i, variant in enumerate(spec.variants):
         with _collecting(faults, ("variants", i)):

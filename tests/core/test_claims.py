@@ -20,12 +20,16 @@ from batchlab.claims import (
     Ratio,
     Reached,
     Result,
+    Saturates,
     Test,
     Trend,
-    described,
 )
 from batchlab.claims.optima import vertex
+from batchlab.errors import SpecError
+from batchlab.pairs import pairs
 from batchlab.spec import parse_spec
+from batchlab.statistics import power, required_n
+from batchlab.verdicts import claims_of, described
 from claims_kit import row, sweep, verdict
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,6 +42,7 @@ TESTS = [
     Best(quantity="y", high=8.5),
     RateExponent(quantity="y", low=0.75, high=1.25),
     Explains(quantity="y", more="lr", less="batch_size"),
+    Saturates(),
 ]
 
 
@@ -232,3 +237,51 @@ def test_the_best_place_lies_where_it_is_claimed_or_not() -> None:
     rows = sweep([1, 2, 4, 8, 16], 3, lambda batch, seed: abs(batch - 4) + 0.1 * seed)
     assert verdict(TESTS[4], rows).effect == 2.0
     assert [verdict(Best(quantity="y", low=low), rows).verdict for low in (3.0, 5.0)] == ["supported", "contradicted"]
+
+
+def test_a_time_saturates_at_the_knee_of_its_fit() -> None:
+    def seconds(batch: int, seed: int) -> float:
+        return max(0.001, batch / 50_000) * (1 + 0.01 * seed)
+
+    rows = sweep([1, 10, 100, 1000], 3, seconds, key="seconds_per_update")
+    found = verdict(Saturates(), rows)
+    assert (found.verdict, found.effect) == ("supported", pytest.approx(math.log(50), rel=1e-6))
+    assert verdict(Saturates(factor=100), rows).verdict == "contradicted"
+    flat = sweep([1, 10, 100, 1000], 3, lambda batch, seed: 0.001, key="seconds_per_update")
+    assert verdict(Saturates(), flat).effect == pytest.approx(math.log(1000))
+
+
+def test_claims_of_a_spec_survive_storing_and_their_faults_are_told_with_their_paths() -> None:
+    trend = {"kind": "trend", "quantity": "y", "direction": "falls"}
+    claim: dict[str, Any] = {"id": "it-falls", "text": "It falls.", "test": trend}
+    document: dict[str, Any] = {
+        "dataset": {"kind": "sectors"},
+        "model": {"kind": "softmax"},
+        "batch_sizes": [4],
+        "lr": {"rule": "fixed", "base": 0.1},
+        "budget": {"epochs": 1},
+        "variants": [{"name": "a"}, {"name": "b", "momentum": 0.9}],
+        "claims": [claim],
+    }
+    spec = parse_spec(document)
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+    assert claims_of(spec)[0].test.quantity == Result(key="y")
+    compare = {"kind": "compare", "quantity": "y", "a": {"variant": "c"}, "b": {"variant": "a"}, "direction": "less"}
+    with pytest.raises(SpecError) as told:
+        parse_spec(document | {"claims": [claim, claim | {"test": compare}]})
+    assert [fault.loc for fault in told.value.faults] == [
+        ("claims", 0, "id"), ("claims", 1, "id"), ("claims", 1, "test", "a", "variant"),
+    ]  # fmt: skip
+    with pytest.raises(SpecError, match=r"claims.0.test.axes: unknown key: remove it \(did you mean axis"):
+        parse_spec(document | {"claims": [claim | {"test": trend | {"axes": "lr"}}]})
+
+
+def test_pairs_of_neighbouring_points_say_how_many_seeds_show_a_difference() -> None:
+    noise = [[0.1, -0.2, 0.3, 0.0], [0.0, 0.4, -0.1, 0.2]]
+    rows = sweep([4, 8], 4, lambda batch, seed: noise[batch // 8][seed])
+    (found,) = pairs(rows, "y", 0.2)
+    sd = float(np.std(np.subtract(noise[1], noise[0]), ddof=1))
+    assert (found.a["batch_size"], found.b["batch_size"], found.n) == (4, 8, 4)
+    assert (found.sd, found.seeds) == (pytest.approx(sd), required_n(0.2 / sd))
+    assert found.power == pytest.approx(power(0.2 / sd, 4))
+    assert [(pair.n, pair.seeds) for pair in pairs(rows, "none", 0.2)] == [(0, None)]

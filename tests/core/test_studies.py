@@ -3,10 +3,13 @@
 from typing import Any, get_args
 
 import pytest
-from batchlab.expand import count
+from batchlab.claims.claim import places
+from batchlab.expand import count, expand
 from batchlab.plan import WorkLimits, plan
+from batchlab.run import row
 from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES, Size
+from batchlab.verdicts import described
 
 everyone = pytest.mark.parametrize("name", STUDIES)
 SMOKE_UPDATES = 10_000
@@ -37,8 +40,18 @@ def test_a_study_says_what_it_asks_draws_and_claims(name: str) -> None:
     assert len({claim.id for claim in study.claims}) == len(study.claims) > 0
 
 
+@everyone
+@pytest.mark.parametrize("size", get_args(Size))
+def test_a_claim_speaks_of_cells_that_its_study_has(name: str, size: Size) -> None:
+    spec = parse_spec(STUDIES[name].spec(size))
+    rows = described(spec, [row(cell, "queued", None) for cell in expand(spec)])
+    for claim in STUDIES[name].claims:
+        for field, place in places(claim.test).items():
+            assert place.choose(rows), (claim.id, field)
+
+
 def test_the_demo_is_the_textbooks_figure_with_one_seed() -> None:
-    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("small"))
+    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("full", {"seeds": 1}))
     found = plan(spec, WorkLimits(10_000, 10**9))
     assert (len(found.cells), found.updates) == (16, 926_500)
 

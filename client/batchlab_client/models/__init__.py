@@ -30,6 +30,7 @@ from batchlab_client.models.experiments import (
 from batchlab_client.models.machines import CurrentSlice, Health, Part, Worker, WorkerList
 from batchlab_client.models.problems import Fault, Problem
 from batchlab_client.models.results import Curves, CurveSeries, Digest, Estimate, Group, Results
+from batchlab_client.models.verdicts import Power, PowerPair, Verdict, Verdicts
 
 __all__ = [
     "ByeEvent",
@@ -60,6 +61,8 @@ __all__ = [
     "PlanReport",
     "PlotInfo",
     "PlotList",
+    "Power",
+    "PowerPair",
     "Problem",
     "Progress",
     "Results",
@@ -70,6 +73,8 @@ __all__ = [
     "Study",
     "StudyList",
     "Submitted",
+    "Verdict",
+    "Verdicts",
     "Worker",
     "WorkerList",
 ]

@@ -4,17 +4,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from batchlab.claims.quantities import Curve, Curves, Row
-from batchlab.experiment import ExperimentSpec
 from batchlab.kinds import Strict
-from batchlab.spec import arms_of
 
 End = Literal["smallest", "largest"]
+Entry = Annotated[str, Field(pattern=r"^(smallest|largest|full|[0-9]{1,3}(\.[0-9]{1,9})?%)$")]
 Reduce = Literal["mean", "min", "max"]
 _REDUCE: dict[Reduce, Callable[[Sequence[float]], float]] = {
     "mean": lambda values: float(np.mean(values)), "min": min, "max": max,
@@ -26,7 +25,7 @@ class At(Strict):
 
     variant: str | None = None
     """The variant's name."""
-    batch_size: int | str | None = None
+    batch_size: int | Entry | None = None
     """Rows, an entry as it is written in the spec ("10%", "full"), or the `smallest` or `largest` that there is."""
     lr: float | End | None = None
     """The rate, or the smallest or largest that there is."""
@@ -115,7 +114,7 @@ def no_curves(*_: object) -> Curve:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The cells of an experiment: rows as results show them, described by `described`; and their curves, if asked."""
+    """The cells of an experiment: rows as results show them, and their curves, if asked."""
 
     rows: Sequence[Row]
     curves: Curves = no_curves
@@ -140,17 +139,3 @@ def _unfit(row: Row, timed: bool) -> str | None:
     if timed and (row.get("shared_with") or not row.get("isolated", True)):
         return "whose seconds are not its own (post with isolated: true)"
     return None
-
-
-def described(spec: ExperimentSpec, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The rows with what only the spec knows of them: `batch_entry` (the batch size as written) and `isolated`."""
-    arms = {arm.variant: arm for arm in arms_of(spec)}
-    entries = {(name, batch.rows): batch.entry for name, arm in arms.items() for batch in arm.batches}
-    return [
-        {
-            **row,
-            "batch_entry": entries.get((row["variant"], row["batch_size"])),
-            "isolated": row["variant"] in arms and arms[row["variant"]].spec.isolated,
-        }
-        for row in rows
-    ]

@@ -145,6 +145,8 @@ def _undecidable(claim: Claim, case: _Case | None) -> Verdict:
     n = len(case.effects)
     seeds = "no seed" if n == 0 else "1 seed" if n == 1 else f"{n} seeds"
     reason = f"There is an effect for {seeds}, and fewer than {FEWEST} decide nothing.{_because(case.sample)}"
+    if not n and not case.sample.left_out:
+        reason = "No cell of this experiment is what the claim speaks of."
     mean = sum(case.effects) / n if n else None
     between = interval(case.effects) if n > 1 else None
     return _verdict(case, verdict="inconclusive", reason=reason, test=_words(case, 1), effect=mean, ci95=between)

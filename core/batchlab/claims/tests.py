@@ -14,6 +14,7 @@ from batchlab.claims.optima import Best, Explains, RateExponent
 from batchlab.claims.quantities import Quantity
 from batchlab.claims.regions import Direction, Region, region, within
 from batchlab.claims.sampling import Sample, Scale, Smallest, Tested, effect, sample_of
+from batchlab.claims.saturating import Saturates
 from batchlab.kinds import union
 from batchlab.statistics import rank_correlation, slope
 
@@ -157,4 +158,4 @@ class Diverges(Tested):
         return f"share of runs that diverge at {self.at.words()}"
 
 
-Test: Any = union("tests", Compare, Trend, Exceeds, Diverges, Best, RateExponent, Explains)
+Test: Any = union("tests", Compare, Trend, Exceeds, Diverges, Best, RateExponent, Explains, Saturates)
