@@ -3,14 +3,13 @@
 from inspect import getdoc
 from typing import Any, get_args
 
-from batchlab import analyses, lr_rules, models, optimizers, probes, schedules
+from batchlab import analyses, lr_rules, models, optimizers, probes, schedules, surfaces
 from batchlab import datasets as data_sets
 from batchlab.cell import Loss, Precision, Reduction, Shuffle
 from batchlab.engines import NAMES
 from batchlab.experiment import ExperimentSpec
 from batchlab.init import Scheme
 from batchlab.kinds import Kind, members
-from batchlab.methods import adversaries, augmentations
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 FAMILIES: dict[str, Any] = {
@@ -22,8 +21,7 @@ FAMILIES: dict[str, Any] = {
     "probes": probes.Probe,
     "norms": models.Norm,
     "analyses": analyses.Analysis,
-    "adversaries": adversaries.Adversary,
-    "augmentations": augmentations.Augmentation,
+    "surfaces": surfaces.Surface,
 }
 """Each family's union, which is its registry."""
 CHOICES: dict[str, Any] = {

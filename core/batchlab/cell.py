@@ -9,15 +9,12 @@ from pydantic import Field, model_validator
 from batchlab.datasets import Dataset, Info
 from batchlab.init import Init
 from batchlab.kinds import Strict
-from batchlab.methods.adversaries import Adversary
-from batchlab.methods.augmentations import Augmentation
-from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
 from batchlab.probes import Probe
 from batchlab.schedules import Clock, Floats, Schedule, momentum_factors
 
-Loss = Literal["cross_entropy", "half_squared_error"]
+Loss = Literal["cross_entropy", "half_squared_error", "output"]
 Reduction = Literal["mean", "sum"]
 Precision = Literal["float32", "float64", "bfloat16"]
 Shuffle = Literal["epoch", "once", "never"]
@@ -82,11 +79,6 @@ class Cell(Strict):
     init: Init = "default"
     loss: Loss = "cross_entropy"
     reduction: Reduction = "mean"
-    label_smoothing: float = 0.0
-    clip: Clip | None = None
-    proximal: Proximal | None = None
-    adversarial: Adversary | None = None
-    augment: tuple[Augmentation, ...] = ()
     precision: Precision = "float32"
     device: str = "auto"
     engine: str = "auto"

@@ -63,10 +63,10 @@ def _storage(arm: Arm) -> int:
 
 def _values(spec: ExperimentSpec, batch: Batch) -> float:
     info = spec.dataset.info()
-    names = tuple(spec.model.parameters(info.shape, info.outputs))
+    shapes = spec.model.parameters(info.shape, info.outputs)
     moving = spec.momentum_schedule is not None and spec.optimizer.has_momentum
     changing = 2 + (spec.schedule.kind != "constant") + moving + (spec.dataset.train_rows() % batch.rows != 0)
-    every_update = changing + sum(len(probe.metrics(names)) for probe in spec.probes)
+    every_update = changing + sum(len(probe.metrics(shapes)) for probe in spec.probes)
     evaluations = 2 + (batch.steps - 1) // batch.evaluate_every
     # An evaluation is kept with its step, a bigint.
     return float(batch.steps * every_update * PYRAMID + evaluations * len(metrics.EVALUATED) * (PYRAMID + 2))

@@ -121,6 +121,8 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
         spec.dataset.check()
     with _collecting(faults, ("model",)):
         _check_model(spec)
+    with _collecting(faults, ("probes",)):
+        _check_probes(spec)
     batches: tuple[Batch, ...] = ()
     if not faults:
         with _collecting(faults):
@@ -138,6 +140,14 @@ def _check_model(spec: ExperimentSpec) -> None:
         raise SpecError.at((), f"has {size} parameters, over the limit of {MOST_PARAMETERS}: make it smaller")
 
 
+def _check_probes(spec: ExperimentSpec) -> None:
+    info = spec.dataset.info()
+    shapes = spec.model.parameters(info.shape, info.outputs)
+    faults = [(i, probe.fault(shapes)) for i, probe in enumerate(spec.probes)]
+    if any(fault for _, fault in faults):
+        raise SpecError([Fault((i,), fault) for i, fault in faults if fault])
+
+
 def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     """Faults of fields that do not fit together, batch sizes and rates aside."""
     regression, target, optimizer = spec.dataset.info().task == "regression", spec.target, spec.optimizer
@@ -147,8 +157,12 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     lacking = set(spec.lr.needs) - optimizer.numbers().keys()
     unmoved = not optimizer.has_momentum and spec.momentum_schedule is not None
     repeated = len({probe.kind for probe in spec.probes}) < len(spec.probes)
+    strange = spec.loss is not None and (spec.loss == "output") != spec.model.gives_loss
+    placed = spec.model.gives_loss and spec.init != "default"
     checks: tuple[tuple[bool, Loc, str], ...] = (
         (regression and spec.loss == "cross_entropy", ("loss",), "needs classes: use half_squared_error"),
+        (strange, ("loss",), "surfaces alone are trained on their `output`, and on nothing else: leave this out"),
+        (placed, ("init",), "a surface's first point is the model's `start`: leave this out"),
         (without_accuracy, ("target", "metric"), "regression has no accuracy: use a loss"),
         (still, ("momentum",), f"{optimizer.kind} has no momentum: leave it out"),
         (needless, ("optimizer", "nesterov"), "Nesterov needs a momentum above 0 in every cell"),
@@ -157,19 +171,7 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
         (repeated, ("probes",), "each probe once"),
         (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
     )
-    return [Fault(loc, msg) for wrong, loc, msg in checks if wrong] + list(_method_faults(spec))
-
-
-def _method_faults(spec: ExperimentSpec) -> Iterator[Fault]:
-    """Faults of what is added to plain training."""
-    info = spec.dataset.info()
-    if spec.label_smoothing and (info.task == "regression" or spec.loss == "half_squared_error"):
-        yield Fault(("label_smoothing",), "is for the cross-entropy of classes: leave it out")
-    for i, augmentation in enumerate(spec.augment):
-        faults: list[Fault] = []
-        with _collecting(faults, ("augment", i)):
-            augmentation.check(info)
-        yield from faults
+    return [Fault(loc, msg) for wrong, loc, msg in checks if wrong]
 
 
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:

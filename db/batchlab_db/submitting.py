@@ -117,7 +117,7 @@ def units_of(cells: Sequence[Cell]) -> dict[str, str]:
 
 def _metrics_of(cell: Cell) -> Iterator[str]:
     info = cell.info
-    names = tuple(cell.model.parameters(info.shape, info.outputs))
+    shapes = cell.model.parameters(info.shape, info.outputs)
     yield from (name for name in metrics.PER_UPDATE if name != "momentum" or cell.momentum is not None)
-    yield from (metric for probe in cell.probes for metric in probe.metrics(names))
+    yield from (metric for probe in cell.probes for metric in probe.metrics(shapes))
     yield from (name for name in metrics.EVALUATED if info.classes is not None or "accuracy" not in name)

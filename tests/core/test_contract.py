@@ -120,9 +120,14 @@ def test_a_bundled_dataset_gives_what_it_announces(member: Any, tmp_path: Path) 
     assert np.isfinite(data.x).all()
 
 
+def rows_for(model: Any) -> tuple[tuple[int, ...], int]:
+    """The shape of a row that the model takes, and how many numbers it gives."""
+    return ((2,), 1) if model.gives_loss else ((1, 12, 12), 3)
+
+
 @of("models")
 def test_a_model_names_its_parameters_without_building_them(member: Any) -> None:
-    inputs, outputs = (1, 12, 12), 3
+    inputs, outputs = rows_for(member)
     announced = member.parameters(inputs, outputs)
     built = {name: tuple(p.shape) for name, p in member.build(inputs, outputs).named_parameters()}
     assert list(announced.items()) == list(built.items())
@@ -132,8 +137,8 @@ def test_a_model_names_its_parameters_without_building_them(member: Any) -> None
 def test_a_model_maps_rows_to_outputs(member: Any) -> None:
     import torch
 
-    outputs = member.build((1, 12, 12), 3)(torch.zeros(5, 1, 12, 12))
-    assert outputs.shape == (5, 3)
+    inputs, outputs = rows_for(member)
+    assert member.build(inputs, outputs)(torch.zeros(5, *inputs)).shape == (5, outputs)
 
 
 @of("optimizers")
@@ -186,11 +191,37 @@ def test_a_schedule_is_a_pure_function_of_the_update(member: Any) -> None:
 
 
 @of("probes")
-def test_a_probe_gives_the_metrics_that_it_announces(member: Any) -> None:
-    names = ("a.weight", "a.bias", "b.weight")
-    values = member.values(np.array([[3.0, 4.0, 12.0], [0.0, 0.0, 0.0]]), names)
-    assert list(values) == list(member.metrics(names))
-    assert values[member.prefix].tolist() == [13.0, 0.0]
+@pytest.mark.parametrize("size", [1, 4], ids=["few numbers", "many numbers"])
+def test_a_probe_gives_the_metrics_that_it_announces(member: Any, size: int) -> None:
+    shapes = {"a.weight": (size, 1), "a.bias": (size,), "b.weight": (1, size)}
+    if member.fault(shapes):
+        assert size > 1
+        return
+    announced = member.metrics(shapes)
+    columns = {"position": len(announced), "parts": len(announced)}.get(member.need, len(shapes))
+    values = member.values(np.outer([1.0, 0.0], 1.0 + np.arange(columns)), shapes)
+    assert tuple(values) == announced
+    assert len(set(announced)) == len(announced)
+    assert {found.shape for found in values.values()} == {(2,)}
+
+
+@of("probes")
+def test_a_norm_of_all_parameters_is_that_of_their_norms(member: Any) -> None:
+    if member.need in ("position", "parts"):
+        return
+    shapes = {"a.weight": (2, 2), "a.bias": (2,), "b.weight": (7,)}
+    whole = member.values(np.array([[3.0, 4.0, 12.0], [0.0, 0.0, 0.0]]), shapes)[member.prefix]
+    assert whole.tolist() == [13.0, 0.0]
+
+
+@of("surfaces")
+def test_a_surface_is_one_formula_for_numpy_and_torch(member: Any) -> None:
+    import torch
+
+    x, y = np.random.default_rng(0).uniform(-2, 2, (2, 50))
+    in_torch = member.value(torch.from_numpy(x), torch.from_numpy(y))
+    np.testing.assert_allclose(in_torch.numpy(), member.value(x, y), rtol=1e-12)
+    assert math.isfinite(member.value(*member.start))
 
 
 def test_no_two_members_share_a_name() -> None:

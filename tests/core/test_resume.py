@@ -26,17 +26,6 @@ CASES: dict[str, dict[str, Any]] = {
         }
         for kind in ("adagrad", "rmsprop", "adamw", "lars", "lamb", "rmsprop_warmup", "sam", "asam")
     },
-    "smoothed labels and clipped gradients": {"batch_sizes": [300], "label_smoothing": 0.1, "clip": {"norm": 0.05}},
-    "held near the start of each update": {"proximal": {"strength": 0.1}, "momentum": 0.9, "clip": {"value": 0.01}},
-    "against an adversary": {"adversarial": {"kind": "fgsm"}, "budget": {"steps": 12}},
-    "made stable by noise": {"adversarial": {"kind": "stability"}, "budget": {"steps": 12}},
-    "changed pictures": {
-        "dataset": {"kind": "digits"},
-        "augment": [{"kind": "crop", "padding": 1}, {"kind": "flip"}, {"kind": "cutout", "size": 3}],
-        "optimizer": {"kind": "sam"},
-        "batch_sizes": [500],
-        "budget": {"steps": 10},
-    },
     "softmax": {"batch_sizes": [36], "budget": {"epochs": 2}},
     "full batch": {"batch_sizes": ["full"]},
     "nesterov on a warm-up": {
@@ -65,6 +54,15 @@ CASES: dict[str, dict[str, Any]] = {
         "model": {"kind": "mlp", "widths": [8], "dropout": 0.5, "norm": {"kind": "batch", "virtual_rows": 16}},
         "batch_sizes": [50],
         "budget": {"steps": 9},
+    },
+    "a walk on a tilted surface": {
+        "dataset": {"kind": "slopes"},
+        "model": {"kind": "surface", "surface": {"kind": "saddle", "bound": 1.0}},
+        "batch_sizes": [4],
+        "momentum": 0.9,
+        "probes": [{"kind": "position"}, {"kind": "momentum_parts"}, {"kind": "distance", "radius": 0.2}],
+        "budget": {"steps": 12},
+        "lr": {"rule": "fixed", "base": 0.1},
     },
     "to a target": {
         "batch_sizes": [4],

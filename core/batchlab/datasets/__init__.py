@@ -8,6 +8,7 @@ from batchlab.datasets.cifar import Cifar10, Cifar100
 from batchlab.datasets.emnist import Emnist
 from batchlab.datasets.inline import Inline
 from batchlab.datasets.mnist import FashionMnist, Kmnist, Mnist
+from batchlab.datasets.slopes import Slopes
 from batchlab.datasets.splitting import Part, Split, moments, split
 from batchlab.datasets.synthetic import Blobs, Curve, LinearRegression, Moons, Spirals, Teacher
 from batchlab.kinds import members, union
@@ -35,6 +36,7 @@ __all__ = [
     "Normalise",
     "Part",
     "Sectors",
+    "Slopes",
     "Spirals",
     "Split",
     "Teacher",
@@ -49,7 +51,7 @@ Dataset: Any = union(
     "datasets",
     *(Sectors, Digits, Iris, Wine, BreastCancer, Diabetes),
     *(Mnist, FashionMnist, Kmnist, Emnist, Cifar10, Cifar100),
-    *(Blobs, Moons, Spirals, Teacher, LinearRegression, Curve, Inline),
+    *(Blobs, Moons, Spirals, Teacher, LinearRegression, Curve, Inline, Slopes),
 )
 
 

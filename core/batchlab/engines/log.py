@@ -13,17 +13,19 @@ from batchlab.engines.base import Block, CellBlock, Ending, Float32s
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
 from batchlab.engines.timing import Stopwatch
-from batchlab.probes import Need
+from batchlab.probes import FEW, Need
 
 
 class Norms:
-    """Norms of each parameter's part of what the probes need, update by update."""
+    """What the probes need, update by update: norms of each parameter's part of it, or its numbers."""
 
     def __init__(self, task: Task) -> None:
+        self._task = task
         self._params = task.params
         self._weights = [p.detach() for p in task.params]
         self._taken: dict[Need, list[Tensor]] = {probe.need: [] for probe in task.cell.probes}
         self._before: list[Tensor] = []
+        self._descent = torch.zeros(())
 
     def before_step(self) -> None:
         """Measure the gradient and the weights that it was taken at."""
@@ -31,18 +33,32 @@ class Norms:
             self._taken["gradient"] += [_norm(p.grad) for p in self._params]
         if "parameters" in self._taken:
             self._taken["parameters"] += [_norm(w) for w in self._weights]
-        if "update" in self._taken:
+        if "position" in self._taken:
+            self._taken["position"].append(_flat(self._weights))
+        if "parts" in self._taken:  # before the step, as some optimizers take further gradients in it
+            rate = self._task.optimizer.param_groups[0]["lr"]
+            self._descent = -rate * _flat([torch.zeros_like(p) if p.grad is None else p.grad for p in self._params])
+        if self._taken.keys() & {"update", "parts"}:
             self._before = [w.clone() for w in self._weights]
 
     def after_step(self) -> None:
         """Measure how far the weights have moved."""
         if "update" in self._taken:
-            moved = zip(self._weights, self._before, strict=True)
-            self._taken["update"] += [_norm(now - before) for now, before in moved]
+            self._taken["update"] += self._moved_from(self._before)
+        if "distance" in self._taken:
+            self._taken["distance"] += self._moved_from(self._task.start)
+        if "parts" in self._taken:
+            step = _flat(self._weights) - _flat(self._before)
+            parts = torch.stack([self._descent, step - self._descent, step])
+            few = parts.shape[1] <= FEW
+            self._taken["parts"].append(parts.flatten() if few else torch.linalg.vector_norm(parts, dim=1))
+
+    def _moved_from(self, before: Sequence[Tensor]) -> list[Tensor]:
+        return [_norm(now - then) for now, then in zip(self._weights, before, strict=True)]
 
     def take(self) -> dict[Need, NDArray[np.float64]]:
-        """What was measured since the last call: (updates, parameters) for each need."""
-        taken = {need: _numbers(values).reshape(-1, len(self._params)) for need, values in self._taken.items()}
+        """What was measured since the last call, a row for each update: a norm for each parameter, or numbers."""
+        taken = {need: _rows(_numbers(values), len(self._params)) for need, values in self._taken.items()}
         self._taken = {need: [] for need in self._taken}
         return taken
 
@@ -120,7 +136,7 @@ class Log:
     def _probed(self, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
         probed: dict[str, Float32s] = {}
         for probe in self._cell.probes:
-            values = probe.values(norms[probe.need], self._task.names)
+            values = probe.values(norms[probe.need], self._task.shapes)
             probed |= {name: _single(column) for name, column in values.items()}
         return probed
 
@@ -130,6 +146,9 @@ class Log:
         target, before, already = self._cell.target, self.tally.done, self.tally.train_seconds
         self.tally.add(probed, len(laps))
         self.tally.add_time(laps, self._cell)
+        for probe in self._cell.probes:
+            for name, (metric, limit) in probe.crossings().items():
+                self.tally.crossed(name, before, probed[metric] > limit)
         for step, values in kept:
             self.tally.evaluated(step, values)
             if target is not None and self.tally.target_step is None and target.reached(values[target.metric]):
@@ -163,8 +182,18 @@ def _norm(values: Tensor | None) -> Tensor:
     return torch.zeros(()) if values is None else torch.linalg.vector_norm(values)
 
 
+def _flat(values: Sequence[Tensor]) -> Tensor:
+    """All their numbers in a row; a copy."""
+    return torch.cat([value.flatten() for value in values])
+
+
+def _rows(values: NDArray[np.float64], parameters: int) -> NDArray[np.float64]:
+    """A row for each update: of the scalars taken for each parameter in turn, or of numbers already in rows."""
+    return values.reshape(-1, parameters) if values.ndim == 1 else values
+
+
 def _numbers(values: Sequence[Tensor]) -> NDArray[np.float64]:
-    """Scalars on the device as one array on the host."""
+    """Scalars, or rows of numbers, on the device as one array on the host."""
     return torch.stack(tuple(values)).double().cpu().numpy() if values else np.zeros(0)
 
 

@@ -46,8 +46,10 @@ class Reference:
 
         for step, rate, momentum, rows in batches(cell, tally.done, task.device):
             task.set_rate(rate, momentum)
-            task.begin(step, cell.examples(step - 1))
+            if cell.optimizer.follows_epochs:
+                task.set_epoch(cell.examples(step - 1) / cell.rows)
             watch.mark()
+            task.begin(step)
             loss = task.backward(rows)
             watch.mark()
             norms.before_step()

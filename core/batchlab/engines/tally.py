@@ -41,6 +41,8 @@ class Tally:
     last: dict[str, float] = field(default_factory=dict)
     """The latest evaluation."""
     best: dict[str, Best] = field(default_factory=lambda: {"val_loss": Best(), "val_accuracy": Best()})
+    crossings: dict[str, int | None] = field(default_factory=dict)
+    """The first update at which a measured value is over the limit that a probe was given, by the result's key."""
     target_step: int | None = None
     seconds_to_target: float | None = None
     train_seconds: float = 0.0
@@ -66,6 +68,11 @@ class Tally:
             self.sums[name] = float(np.cumsum(np.concatenate([[self.sums.get(name, 0.0)], terms]))[-1])
             self.counts[name] = self.counts.get(name, 0) + int(finite.sum())
         self.done += n
+
+    def crossed(self, name: str, before: int, over: NDArray[np.bool_]) -> None:
+        """Take in whether a value is over its limit at each of the updates that follow `before` ones."""
+        if self.crossings.get(name) is None:
+            self.crossings[name] = before + 1 + int(over.argmax()) if over.any() else None
 
     def add_time(self, laps: NDArray[np.float64], cell: Cell) -> None:
         """Take in the seconds of the next updates; the first few after a start or a resume are not timed."""
@@ -98,6 +105,7 @@ class Tally:
             values |= {f"best_{name}": best.value, f"best_{name}_step": best.step}
         for name, total in self.sums.items():
             values[f"mean_{name}"] = total / self.counts[name] if self.counts[name] else None
+        values |= self.crossings
         each = self.seconds_per_update
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
         values["seconds_per_epoch"] = None if each is None else each * cell.steps_per_epoch

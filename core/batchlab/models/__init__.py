@@ -14,6 +14,7 @@ from batchlab.models.keskar import Keskar
 from batchlab.models.layers import Activation, Shape
 from batchlab.models.norms import Norm
 from batchlab.models.residual import ResNet
+from batchlab.models.surface import OnSurface
 
 __all__ = [
     "Activation",
@@ -25,10 +26,11 @@ __all__ = [
     "Model",
     "ModelKind",
     "Norm",
+    "OnSurface",
     "ResNet",
     "Shape",
     "Softmax",
     "Vgg",
 ]
 
-Model: Any = union("models", Softmax, Linear, Mlp, Cnn, LeNet, Vgg, Keskar, ResNet)
+Model: Any = union("models", Softmax, Linear, Mlp, Cnn, LeNet, Vgg, Keskar, ResNet, OnSurface)

@@ -27,6 +27,8 @@ class ModelKind(Kind):
     """The tasks that this model is for."""
     zero_start: ClassVar[bool] = False
     """Whether the initial weights are zero unless the spec's `init` says otherwise (else torch's own)."""
+    gives_loss: ClassVar[bool] = False
+    """Whether what it gives for a row is that row's loss, and its initial weights are written in the spec."""
 
     @abstractmethod
     def parameters(self, inputs: Shape, outputs: int) -> dict[str, Shape]:

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from batchlab.surfaces import Point, SurfaceKind
+
 
 class BatchNorm(_BatchNorm):
     """Batch norm over (rows, channels, ...), in virtual batches of `virtual_rows` where that is given.
@@ -74,6 +76,20 @@ class Subsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Half the sides, more channels."""
         return functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.more))
+
+
+class TiltedSurface(nn.Module):
+    """A point on a surface; what it gives for rows of slopes, shape (rows, 2), is their losses, shape (rows, 1)."""
+
+    def __init__(self, surface: SurfaceKind, start: Point) -> None:
+        super().__init__()
+        self.surface = surface
+        self.x, self.y = (nn.Parameter(torch.tensor([value])) for value in start)
+
+    def forward(self, slopes: Tensor) -> Tensor:
+        """`surface(x, y) + s x + t y` for each row (s, t)."""
+        level: Tensor = self.surface.value(self.x, self.y)
+        return level + slopes[:, :1] * self.x + slopes[:, 1:] * self.y
 
 
 def draws_of(net: nn.Module, device: torch.device) -> torch.Generator | None:
