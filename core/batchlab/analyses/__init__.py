@@ -5,7 +5,8 @@
 
 from typing import Any
 
+from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
 from batchlab.analyses.sharpness import Sharpness
 from batchlab.kinds import union
 
-Analysis: Any = union("analyses", Sharpness)
+Analysis: Any = union("analyses", Sharpness, Eigenvalues, Trace, SpectralDensity)

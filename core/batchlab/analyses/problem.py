@@ -175,14 +175,14 @@ class Problem:
 
 @contextmanager
 def _training(layers: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """These layers in training mode, their statistics empty at first."""
-    before = [layer.momentum for layer in layers]
+    """These layers in training mode on whole parts, their statistics empty at first."""
+    before = [(layer.momentum, getattr(layer, "virtual_rows", None)) for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
+        layer.virtual_rows = None
         layer.train()
     yield layers
-    for layer, momentum in zip(layers, before, strict=True):
-        layer.momentum = momentum
+    for layer, (layer.momentum, layer.virtual_rows) in zip(layers, before, strict=True):
         layer.eval()
 
 
