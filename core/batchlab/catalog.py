@@ -10,6 +10,7 @@ from batchlab.engines import NAMES
 from batchlab.experiment import ExperimentSpec
 from batchlab.init import Scheme
 from batchlab.kinds import Kind, members
+from batchlab.methods import adversaries, augmentations
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 FAMILIES: dict[str, Any] = {
@@ -21,6 +22,8 @@ FAMILIES: dict[str, Any] = {
     "probes": probes.Probe,
     "norms": models.Norm,
     "analyses": analyses.Analysis,
+    "adversaries": adversaries.Adversary,
+    "augmentations": augmentations.Augmentation,
     "surfaces": surfaces.Surface,
 }
 """Each family's union, which is its registry."""

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from batchlab.datasets import Dataset, Info
 from batchlab.init import Init
 from batchlab.kinds import Strict
+from batchlab.methods.adversaries import Adversary
+from batchlab.methods.augmentations import Augmentation
+from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
 from batchlab.probes import Probe
@@ -79,6 +82,11 @@ class Cell(Strict):
     init: Init = "default"
     loss: Loss = "cross_entropy"
     reduction: Reduction = "mean"
+    label_smoothing: float = 0.0
+    clip: Clip | None = None
+    proximal: Proximal | None = None
+    adversarial: Adversary | None = None
+    augment: tuple[Augmentation, ...] = ()
     precision: Precision = "float32"
     device: str = "auto"
     engine: str = "auto"

@@ -15,6 +15,9 @@ from batchlab.datasets import Dataset
 from batchlab.init import Init
 from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
 from batchlab.lr_rules import LrRule
+from batchlab.methods.adversaries import Adversary
+from batchlab.methods.augmentations import Augmentation
+from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer, Sgd
 from batchlab.probes import GradNorm, ParamNorm, Probe, UpdateNorm
@@ -135,6 +138,17 @@ class ExperimentSpec(Strict):
     surfaces."""
     reduction: Reduction = "mean"
     """Whether the loss that is minimised is the mean or the sum over the rows of a batch."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of each label that is spread evenly over all classes in what is minimised (Szegedy et al. 2016). Losses at
+    evaluations stay plain cross-entropies."""
+    clip: Clip | None = None
+    """A bound on gradients: `{"norm": 1.0}` or `{"value": 0.1}`."""
+    proximal: Proximal | None = None
+    """Conservative training: several steps on each batch, held near where the update began."""
+    adversarial: Adversary | None = None
+    """Training on rows that were moved against the network as well."""
+    augment: Annotated[tuple[Augmentation, ...], Field(max_length=10)] = ()
+    """Changes of the training pictures, new in every epoch, one after the other; evaluations see none."""
     precision: Precision = "float32"
     """Of weights and arithmetic; with bfloat16 the weights stay float32."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")] = "auto"

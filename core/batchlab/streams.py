@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Stream = Literal[
-    "split", "order", "init", "dropout", "take", "noise", "data", "sample", "direction", "subspace", "start", "path"
+    "split", "order", "init", "dropout", "take", "noise", "data", "augment", "jitter",
+    "sample", "direction", "subspace", "start", "path",
 ]  # fmt: skip
 _NUMBERS: dict[Stream, int] = {
     "split": 1,
@@ -21,6 +22,9 @@ _NUMBERS: dict[Stream, int] = {
     "take": 10,
     "noise": 11,
     "data": 12,
+    # Of an epoch: what happens to each picture; of an update: noise on its rows.
+    "augment": 21,
+    "jitter": 22,
     # Of analyses: which rows, random directions, random subspaces, where a search starts, points of a path.
     "sample": 31,
     "direction": 32,

@@ -171,7 +171,19 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
         (repeated, ("probes",), "each probe once"),
         (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
     )
-    return [Fault(loc, msg) for wrong, loc, msg in checks if wrong]
+    return [Fault(loc, msg) for wrong, loc, msg in checks if wrong] + list(_method_faults(spec))
+
+
+def _method_faults(spec: ExperimentSpec) -> Iterator[Fault]:
+    """Faults of what is added to plain training."""
+    info = spec.dataset.info()
+    if spec.label_smoothing and (info.task == "regression" or spec.loss == "half_squared_error"):
+        yield Fault(("label_smoothing",), "is for the cross-entropy of classes: leave it out")
+    for i, augmentation in enumerate(spec.augment):
+        faults: list[Fault] = []
+        with _collecting(faults, ("augment", i)):
+            augmentation.check(info)
+        yield from faults
 
 
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:

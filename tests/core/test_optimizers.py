@@ -197,7 +197,7 @@ def test_rmsprop_warm_up_becomes_sgd_by_the_epochs_of_its_cell(cells: Cells, tra
         torchs.optimizer.state[q]["momentum_buffer"] = -task.optimizer.state[p]["velocity"]
     for each in (task, torchs):
         each.set_rate(0.1)
-    task.set_epoch(1.0)
+    task.begin(3, 800)
     for each in (task, torchs):
         each.backward(slice(0, 400))
         each.step()

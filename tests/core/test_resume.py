@@ -26,6 +26,17 @@ CASES: dict[str, dict[str, Any]] = {
         }
         for kind in ("adagrad", "rmsprop", "adamw", "lars", "lamb", "rmsprop_warmup", "sam", "asam")
     },
+    "smoothed labels and clipped gradients": {"batch_sizes": [300], "label_smoothing": 0.1, "clip": {"norm": 0.05}},
+    "held near the start of each update": {"proximal": {"strength": 0.1}, "momentum": 0.9, "clip": {"value": 0.01}},
+    "against an adversary": {"adversarial": {"kind": "fgsm"}, "budget": {"steps": 12}},
+    "made stable by noise": {"adversarial": {"kind": "stability"}, "budget": {"steps": 12}},
+    "changed pictures": {
+        "dataset": {"kind": "digits"},
+        "augment": [{"kind": "crop", "padding": 1}, {"kind": "flip"}, {"kind": "cutout", "size": 3}],
+        "optimizer": {"kind": "sam"},
+        "batch_sizes": [500],
+        "budget": {"steps": 10},
+    },
     "softmax": {"batch_sizes": [36], "budget": {"epochs": 2}},
     "full batch": {"batch_sizes": ["full"]},
     "nesterov on a warm-up": {

@@ -46,10 +46,8 @@ class Reference:
 
         for step, rate, momentum, rows in batches(cell, tally.done, task.device):
             task.set_rate(rate, momentum)
-            if cell.optimizer.follows_epochs:
-                task.set_epoch(cell.examples(step - 1) / cell.rows)
+            task.begin(step, cell.examples(step - 1))
             watch.mark()
-            task.begin(step)
             loss = task.backward(rows)
             watch.mark()
             norms.before_step()

@@ -14,14 +14,53 @@ if TYPE_CHECKING:
 
 def stepper(task: "Task") -> Callable[[], Any]:
     """What takes the update, once `task.backward` has left the gradient of the batch in the parameters."""
-    step = plain_step(task.optimizer)
-    return partial(step, partial(gradient_again, task)) if task.cell.optimizer.looks_again else step
+    cell, step = task.cell, plain_step(task.optimizer)
+    if cell.clip is None and cell.proximal is None and not cell.optimizer.looks_again:
+        return step
+    return Steps(task, step)
 
 
-def gradient_again(task: "Task") -> None:
-    """Leave the gradient of the same batch at the weights as they are now."""
-    with kept_buffers(task.net):
-        task.backward(task.batch)
+class Steps:
+    """The inner steps of an update: one, or as many as conservative training takes, each with its gradients.
+
+    The weights at which an update began are needed within it alone, so nothing of this is part of a snapshot.
+    """
+
+    def __init__(self, task: "Task", step: Callable[..., Any]) -> None:
+        self._task, self._step = task, step
+        self._proximal, self._clip = task.cell.proximal, task.cell.clip
+
+    def __call__(self) -> None:
+        """Take the update by the gradient that is there."""
+        if self._proximal is not None:
+            self._anchor = [p.detach().clone() for p in self._task.params]
+        self._inner()
+        for _ in range(1, self._proximal.inner if self._proximal is not None else 1):
+            self._gradient()
+            self._inner()
+
+    def _inner(self) -> None:
+        """One step of the optimizer; one that looks again gets its second gradient cut, not its first."""
+        if self._task.cell.optimizer.looks_again:
+            self._step(self._second_gradient)
+        else:
+            self._cut()
+            self._step()
+
+    def _second_gradient(self) -> None:
+        self._gradient()
+        self._cut()
+
+    def _gradient(self) -> None:
+        """Leave the gradient of the same batch at the weights as they are now."""
+        with kept_buffers(self._task.net):
+            self._task.backward(self._task.batch)
+        if self._proximal is not None:
+            self._proximal.pull(self._task.params, self._anchor)
+
+    def _cut(self) -> None:
+        if self._clip is not None:
+            self._clip.cut(self._task.params)
 
 
 @contextmanager
@@ -29,9 +68,8 @@ def kept_buffers(net: nn.Module) -> Iterator[None]:
     """Passes that move no running statistics: those are of the rows at the weights of the update alone."""
     kept = [(buffer, buffer.clone()) for buffer in net.buffers()]
     yield
-    with torch.no_grad():
-        for buffer, value in kept:
-            buffer.copy_(value)
+    for buffer, value in kept:
+        buffer.data.copy_(value)  # not in place as autograd sees it: a pass that is still to go back holds the buffer
 
 
 def plain_step(optimizer: torch.optim.Optimizer) -> Callable[..., Any]:

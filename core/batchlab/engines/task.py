@@ -14,6 +14,7 @@ from torch.nn import functional
 from batchlab import streams
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, split
+from batchlab.engines.objective import Objective
 from batchlab.engines.stepping import stepper
 from batchlab.init import network
 from batchlab.models.modules import draws_of
@@ -63,6 +64,7 @@ class Task:
         self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.params, cell.lr, cell.momentum)
         self.batch: Rows = slice(None)
         """The rows whose gradient was taken last."""
+        self._objective = Objective(self)
         self.step = stepper(self)
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
@@ -84,7 +86,7 @@ class Task:
             return self.net(x).float()  # type: ignore[no-any-return]
 
     def loss(self, outputs: Tensor, targets: Tensor, reduction: str) -> Tensor:
-        """The loss of these rows: their `mean`, their `sum`, or `none` for one number a row."""
+        """The loss by which rows are judged: their `mean`, their `sum`, or `none` for one number a row."""
         if self.cell.loss == "cross_entropy":
             return functional.cross_entropy(outputs, targets, reduction=reduction)
         rows = outputs[:, 0] if self.cell.loss == "output" else (outputs - targets).square().sum(1) / 2
@@ -101,17 +103,20 @@ class Task:
             else:
                 group["momentum"] = momentum
 
-    def set_epoch(self, epoch: float) -> None:
-        """The passes over the training rows before the next update, for an optimizer that follows them."""
-        for group in self.optimizer.param_groups:
-            group["epoch"] = epoch
+    def begin(self, update: int, examples: int) -> None:
+        """Say which update (from 1) the next gradients are of, and how many rows those before it have seen.
 
-    def begin(self, update: int) -> None:
-        """Say which update (from 1) the next gradients are of: what is drawn for it depends on nothing else."""
+        What is drawn for an update depends on nothing else.
+        """
+        epoch = examples / len(self.train)
         self._update = update
+        self._objective.begin(update, int(epoch))
+        if self.cell.optimizer.follows_epochs:
+            for group in self.optimizer.param_groups:
+                group["epoch"] = epoch
 
     def backward(self, rows: Rows) -> Tensor:
-        """Leave the gradient of the batch's loss in the parameters; returns the loss, detached."""
+        """Leave the gradient of what is minimised on the batch in the parameters; returns its value, detached."""
         self.batch = rows
         while True:
             for p in self.params:  # what zero_grad does, without its profiling hook: a tenth of a small update
@@ -128,14 +133,15 @@ class Task:
 
     def _backward(self, rows: Rows) -> Tensor:
         table, reduction = self.train, self.cell.reduction
+        self._objective.begin_pass()
         n = len(table) if isinstance(rows, slice) else len(rows)
         if n <= self.most_rows:
-            loss = self.loss(self.outputs(_take(table.x, rows)), _take(table.targets, rows), reduction)
+            loss = self._objective(rows, _take(table.x, rows), _take(table.targets, rows), reduction)
             loss.backward()  # type: ignore[no-untyped-call]
             return loss.detach()
         total = torch.zeros((), dtype=self._dtype, device=self.device)
         for part in _parts(rows, n, self.most_rows):
-            loss = self.loss(self.outputs(_take(table.x, part)), _take(table.targets, part), "sum")
+            loss = self._objective(part, _take(table.x, part), _take(table.targets, part), "sum")
             loss = loss / n if reduction == "mean" else loss
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
@@ -173,7 +179,8 @@ class Task:
         """Rows whose pass fits in memory, by what two rows keep for the backward pass beyond what one keeps."""
         limit = CPU_BYTES if self.device.type == "cpu" else torch.cuda.mem_get_info(self.device)[0] // 2
         each = self._kept_bytes(2) - self._kept_bytes(1)
-        return self._whole(limit // max(1, each))
+        passes = 1 if self.cell.adversarial is None else 2
+        return self._whole(limit // max(1, each * passes))
 
     def _kept_bytes(self, rows: int) -> int:
         kept = 0
