@@ -10,7 +10,7 @@ from batchlab.engines import NAMES
 from batchlab.experiment import ExperimentSpec
 from batchlab.init import Scheme
 from batchlab.kinds import Kind, members
-from batchlab.methods import adversaries, augmentations
+from batchlab.methods import adversaries, augmentations, averages
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 FAMILIES: dict[str, Any] = {
@@ -25,6 +25,7 @@ FAMILIES: dict[str, Any] = {
     "adversaries": adversaries.Adversary,
     "augmentations": augmentations.Augmentation,
     "surfaces": surfaces.Surface,
+    "averages": averages.Average,
 }
 """Each family's union, which is its registry."""
 CHOICES: dict[str, Any] = {

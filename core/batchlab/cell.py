@@ -11,6 +11,7 @@ from batchlab.init import Init
 from batchlab.kinds import Strict
 from batchlab.methods.adversaries import Adversary
 from batchlab.methods.augmentations import Augmentation
+from batchlab.methods.averages import Average
 from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
@@ -87,6 +88,7 @@ class Cell(Strict):
     proximal: Proximal | None = None
     adversarial: Adversary | None = None
     augment: tuple[Augmentation, ...] = ()
+    average: Average | None = None
     precision: Precision = "float32"
     device: str = "auto"
     engine: str = "auto"

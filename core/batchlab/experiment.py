@@ -17,6 +17,7 @@ from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
 from batchlab.lr_rules import LrRule
 from batchlab.methods.adversaries import Adversary
 from batchlab.methods.augmentations import Augmentation
+from batchlab.methods.averages import Average
 from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer, Sgd
@@ -149,6 +150,8 @@ class ExperimentSpec(Strict):
     """Training on rows that were moved against the network as well."""
     augment: Annotated[tuple[Augmentation, ...], Field(max_length=10)] = ()
     """Changes of the training pictures, new in every epoch, one after the other; evaluations see none."""
+    average: Average | None = None
+    """An average of weights with which the run ends; default: it ends with its last weights."""
     precision: Precision = "float32"
     """Of weights and arithmetic; with bfloat16 the weights stay float32."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")] = "auto"

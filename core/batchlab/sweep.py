@@ -184,6 +184,8 @@ def _method_faults(spec: ExperimentSpec) -> Iterator[Fault]:
         with _collecting(faults, ("augment", i)):
             augmentation.check(info)
         yield from faults
+    if spec.average is not None and spec.target is not None and spec.target.stop:
+        yield Fault(("target", "stop"), "ends a run before its weights are averaged: leave one of them out")
 
 
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
@@ -196,7 +198,11 @@ def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
         spec.lr.check(sizes)
         found = tuple(_batch(spec, entry, rows, total) for entry, rows in sizes)
     for batch in found:
-        _check_momentum(spec, Clock(batch.steps, math.ceil(total / batch.rows)))
+        clock = Clock(batch.steps, math.ceil(total / batch.rows))
+        _check_momentum(spec, clock)
+        if spec.average is not None:
+            with _below(("average",)):
+                spec.average.check(batch.steps, clock)
     return found
 
 

@@ -37,6 +37,17 @@ CASES: dict[str, dict[str, Any]] = {
         "batch_sizes": [500],
         "budget": {"steps": 10},
     },
+    "averaged weights": {"average": {"kind": "swa", "start": 0.4, "every": 5}, "momentum": 0.9},
+    "averaged members": {
+        "dataset": {"kind": "iris"},
+        "model": {"kind": "mlp", "widths": [6], "norm": {"kind": "batch"}},
+        "batch_sizes": [50],
+        "average": {"kind": "swap", "start": 4, "unit": "steps", "members": 3},
+        "optimizer": {"kind": "adam"},
+        "lr": {"rule": "fixed", "base": 0.01},
+        "budget": {"steps": 15},
+        "evaluate": {"every_steps": 4},
+    },
     "softmax": {"batch_sizes": [36], "budget": {"epochs": 2}},
     "full batch": {"batch_sizes": ["full"]},
     "nesterov on a warm-up": {

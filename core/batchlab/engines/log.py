@@ -162,9 +162,14 @@ class Log:
         losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
         if diverged_at is None and not all(map(math.isfinite, losses)):
             diverged_at = tally.done  # the last update has left weights that have no finite loss
-        final = self._task.evaluate_test() if diverged_at is None else {}
+        final = self._final() if diverged_at is None else {}
         result = tally.result(cell, diverged_at, final) | cell.optimizer.declared()
         return Ending("succeeded" if diverged_at is None else "diverged", result)
+
+    def _final(self) -> dict[str, float]:
+        """What is known at the end alone."""
+        average = self._task.average
+        return self._task.evaluate_test() | ({} if average is None else average.facts)
 
 
 def floats(values: Mapping[str, Tensor]) -> dict[str, float]:

@@ -55,6 +55,7 @@ class Reference:
             task.step()
             watch.mark()
             norms.after_step()
+            task.finish(step)
             log.updated(loss, rate, momentum)
 
             ended = step == cell.steps or log.stopped
@@ -73,6 +74,8 @@ class Reference:
 def snapshot(task: Task, tally: Tally) -> State:
     """All that training needs to go on after the block that was just closed."""
     meta: dict[str, Any] = {"tally": tally.to_json(), "most_rows": task.most_rows}
+    if task.average is not None:
+        meta["average"] = task.average.meta()
     return State(task.arrays(), meta)
 
 
@@ -80,6 +83,8 @@ def resume(task: Task, state: State) -> Tally:
     """Put the task where the snapshot was taken; returns its running totals."""
     task.restore(state.arrays)
     task.most_rows = int(state.meta["most_rows"])
+    if task.average is not None:
+        task.average.restore(state.arrays, state.meta["average"])
     return Tally.from_json(state.meta["tally"])
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 from batchlab import streams
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, split
+from batchlab.engines.averaging import Averaging
 from batchlab.engines.objective import Objective
 from batchlab.engines.stepping import stepper
 from batchlab.init import network
@@ -69,6 +70,7 @@ class Task:
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
         self._update = 0
+        self.average = None if cell.average is None else Averaging(self)
 
     def _table(self, x: NDArray[Any], y: NDArray[Any]) -> Table:
         inputs, labels = torch.from_numpy(x).to(self.device, self._dtype), torch.from_numpy(y).to(self.device)
@@ -110,10 +112,17 @@ class Task:
         """
         epoch = examples / len(self.train)
         self._update = update
+        if self.average is not None:
+            self.average.before(update - 1)
         self._objective.begin(update, int(epoch))
         if self.cell.optimizer.follows_epochs:
             for group in self.optimizer.param_groups:
                 group["epoch"] = epoch
+
+    def finish(self, update: int) -> None:
+        """Say that this update is taken and measured, before it is evaluated."""
+        if self.average is not None:
+            self.average.after(update)
 
     def backward(self, rows: Rows) -> Tensor:
         """Leave the gradient of what is minimised on the batch in the parameters; returns its value, detached."""
@@ -156,12 +165,20 @@ class Task:
         found = {} if self.test is None else self._measure("test", self.test)
         return {name: float(value) for name, value in found.items()}
 
+    def stretches(self) -> Iterator[Tensor]:
+        """The inputs of the training rows in order, as many at once as evaluations take."""
+        return (self.train.x[part] for part in _parts(slice(None), len(self.train), self._evaluated_rows))
+
+    @property
+    def _evaluated_rows(self) -> int:
+        return min(self.most_rows, EVALUATED_ROWS)
+
     @torch.no_grad()
     def _measure(self, prefix: str, table: Table) -> dict[str, Tensor]:
         self.net.eval()
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         right = torch.zeros((), dtype=torch.float64, device=self.device)
-        for part in _parts(slice(None), len(table), min(self.most_rows, EVALUATED_ROWS)):
+        for part in _parts(slice(None), len(table), self._evaluated_rows):
             outputs = self.outputs(table.x[part])
             loss += self.loss(outputs, table.targets[part], "none").sum(dtype=torch.float64)
             if table.classes is not None:
@@ -203,6 +220,8 @@ class Task:
         for i, p in enumerate(self.params):
             memory = self.optimizer.state.get(p, {})
             held |= {f"optimizer/{i}/{name}": value for name, value in memory.items() if value is not None}
+        if self.average is not None:
+            held |= self.average.arrays()
         return {name: value.detach().cpu().numpy().copy() for name, value in held.items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
