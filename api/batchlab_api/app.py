@@ -15,6 +15,7 @@ from batchlab_api.lab import Lab
 from batchlab_api.routes import (
     catalog,
     cells,
+    checkpoints,
     curves,
     datasets,
     docs,
@@ -39,6 +40,7 @@ GUARDED = (
     experiments,
     transitions,
     cells,
+    checkpoints,
     results,
     verdicts,
     curves,

@@ -37,6 +37,15 @@ def _chosen_cells(
     return _numbers(cells)
 
 
+def _few_cells(
+    cells: Annotated[
+        str | None, Query(max_length=4000, pattern=NUMBERS, description="Ids of cells, by comma; default: all.")
+    ] = None,
+) -> list[int] | None:
+    chosen = _numbers(cells)
+    return None if chosen is None else sorted(chosen)
+
+
 def _chosen_batches(
     batch_size: Annotated[
         str | None, Query(max_length=2000, pattern=NUMBERS, description="By comma; default: all.")
@@ -47,3 +56,5 @@ def _chosen_batches(
 
 ChosenCells = Annotated[frozenset[int] | None, Depends(_chosen_cells)]
 ChosenBatches = Annotated[frozenset[int] | None, Depends(_chosen_batches)]
+FewCells = Annotated[list[int] | None, Depends(_few_cells)]
+"""Ids in order, as many as fit in an address whatever their spelling."""

@@ -175,6 +175,21 @@ class Client:
         """SHA-256 of all that was measured but times: equal digests, equal experiments."""
         return self._send("GET", f"/experiments/{id}/digest", models.Digest)
 
+    def checkpoints(self, id: str, *, cells: Sequence[str] | None = None) -> models.CheckpointList:
+        """The kept weights of the experiment (or of these cells), and the room that they take."""
+        asked = _given(cells=_joined(cells))
+        return self._send("GET", f"/experiments/{id}/checkpoints", models.CheckpointList, params=asked)
+
+    def checkpoint(self, id: str, sha256: str) -> bytes:
+        """Kept weights as a safetensors file."""
+        return self._bytes(f"/experiments/{id}/checkpoints/{sha256}.safetensors")
+
+    def delete_checkpoints(self, id: str, *, cells: Sequence[str] | None = None) -> int:
+        """Delete kept weights; returns of how many. What was measured stays."""
+        asked = _given(cells=_joined(cells))
+        path = f"/experiments/{id}/checkpoints"
+        return self._send("DELETE", path, models.CheckpointsDeleted, params=asked).checkpoints
+
     def studies(self) -> Sequence[models.Study]:
         """Every study."""
         return self._send("GET", "/studies", models.StudyList).items

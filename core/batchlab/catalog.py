@@ -3,7 +3,7 @@
 from inspect import getdoc
 from typing import Any, get_args
 
-from batchlab import analyses, lr_rules, models, optimizers, probes, schedules, surfaces
+from batchlab import analyses, keeping, lr_rules, models, optimizers, probes, schedules, surfaces
 from batchlab import datasets as data_sets
 from batchlab.cell import Loss, Precision, Reduction, Shuffle
 from batchlab.engines import NAMES
@@ -26,6 +26,7 @@ FAMILIES: dict[str, Any] = {
     "augmentations": augmentations.Augmentation,
     "surfaces": surfaces.Surface,
     "averages": averages.Average,
+    "checkpoints": keeping.Keep,
 }
 """Each family's union, which is its registry."""
 CHOICES: dict[str, Any] = {

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from batchlab.datasets import Dataset, Info
 from batchlab.init import Init
+from batchlab.keeping import Keep
 from batchlab.kinds import Strict
 from batchlab.methods.adversaries import Adversary
 from batchlab.methods.augmentations import Augmentation
@@ -95,6 +96,7 @@ class Cell(Strict):
     isolated: bool = False
     limits: Limits = Limits()
     target: Target | None = None
+    checkpoints: tuple[Keep, ...] = ()
 
     @property
     def info(self) -> Info:

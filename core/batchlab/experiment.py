@@ -13,6 +13,7 @@ from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
 from batchlab.claims.claim import Claim
 from batchlab.datasets import Dataset
 from batchlab.init import Init
+from batchlab.keeping import Keep
 from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
 from batchlab.lr_rules import LrRule
 from batchlab.methods.adversaries import Adversary
@@ -164,6 +165,8 @@ class ExperimentSpec(Strict):
     """Bounds on each cell."""
     target: Target | None = None
     """A value to reach."""
+    checkpoints: Annotated[tuple[Keep, ...], Field(max_length=20)] = ()
+    """Which weights of each cell are kept, for what is computed from them later: default none."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Larger is served first."""
     claims: Annotated[tuple[Claim, ...], Field(max_length=100)] = ()

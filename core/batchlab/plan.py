@@ -1,19 +1,23 @@
 """What an experiment will cost, from the lengths of its axes, before any product is built."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from batchlab import metrics
+from batchlab import keeping, metrics
 from batchlab.cell import Cell
 from batchlab.errors import Fault, TooLargeError
 from batchlab.expand import expand
 from batchlab.experiment import ExperimentSpec
+from batchlab.schedules import Clock
 from batchlab.spec import arms_of
 from batchlab.sweep import Arm, Batch
 
 PYRAMID = 1 + 4 / 8 * 8 / 7
 """Stored numbers for each value: itself, and four in each bucket of eight on every level."""
 VALUE_BYTES = 4
+WEIGHT_BYTES = {"float64": 8}
+"""Of a weight, by precision; otherwise as of a stored value."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Plan:
     cells: tuple[Cell, ...]
     updates: int
     storage_bytes: int
-    """An estimate for the series, without indexes and compression."""
+    """An estimate for the series and the kept weights, without indexes and compression."""
     warnings: tuple[str, ...]
 
 
@@ -56,9 +60,20 @@ def check(cells: int, updates: int, limits: WorkLimits) -> None:
 
 
 def _storage(arm: Arm) -> int:
-    """Bytes of the arm's series."""
+    """Bytes of the arm's series and kept weights."""
     values = sum(len(batch.rates) * _values(arm.spec, batch) for batch in arm.batches)
-    return int(arm.points * values * VALUE_BYTES)
+    kept = sum(len(batch.rates) * _kept(arm.spec, batch) for batch in arm.batches)
+    return int(arm.points * values * VALUE_BYTES) + arm.points * kept
+
+
+def _kept(spec: ExperimentSpec, batch: Batch) -> int:
+    """Bytes of the weights that are kept of one cell, at most."""
+    if not spec.checkpoints:
+        return 0
+    info = spec.dataset.info()
+    size = sum(map(math.prod, spec.model.parameters(info.shape, info.outputs).values()))
+    clock = Clock(batch.steps, math.ceil(spec.dataset.train_rows() / batch.rows))
+    return size * WEIGHT_BYTES.get(spec.precision, VALUE_BYTES) * keeping.kept_count(spec.checkpoints, clock)
 
 
 def _values(spec: ExperimentSpec, batch: Batch) -> float:

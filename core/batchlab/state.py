@@ -5,9 +5,11 @@ import json
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from batchlab.engines.base import State
+from batchlab.engines.base import State, Weights
 from batchlab.errors import DataError
 
+NET = "net/"
+"""Before the names of weights in a training state."""
 HEADER = 8
 """Bytes of the little-endian length before a safetensors header."""
 
@@ -26,3 +28,21 @@ def from_bytes(data: bytes) -> State:
     except (SafetensorError, ValueError, KeyError) as error:
         raise DataError(f"a damaged checkpoint ({error})") from error
     return State(arrays, meta)
+
+
+def weights_to_bytes(weights: Weights) -> bytes:
+    """A network's weights as one safetensors file, without anything else: equal weights, equal bytes."""
+    return save(dict(weights))
+
+
+def weights_from_bytes(data: bytes) -> Weights:
+    """The weights that `weights_to_bytes` wrote; DataError where the bytes are damaged."""
+    try:
+        return load(data)
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"damaged weights ({error})") from error
+
+
+def weights_of(state: State) -> Weights:
+    """The weights within a training state."""
+    return {name.removeprefix(NET): array for name, array in state.arrays.items() if name.startswith(NET)}

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from batchlab import keeping
 from batchlab.claims import claim as claims
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
@@ -127,6 +128,7 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
     if not faults:
         with _collecting(faults):
             batches = _batches(spec)
+            faults += _kept_faults(spec, batches)
     if faults:
         raise SpecError(faults)
     return Arm(variant, spec, batches)
@@ -159,6 +161,7 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     repeated = len({probe.kind for probe in spec.probes}) < len(spec.probes)
     strange = spec.loss is not None and (spec.loss == "output") != spec.model.gives_loss
     placed = spec.model.gives_loss and spec.init != "default"
+    kept = [keep.label for keep in spec.checkpoints]
     checks: tuple[tuple[bool, Loc, str], ...] = (
         (regression and spec.loss == "cross_entropy", ("loss",), "needs classes: use half_squared_error"),
         (strange, ("loss",), "surfaces alone are trained on their `output`, and on nothing else: leave this out"),
@@ -169,6 +172,8 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
         (unmoved, ("momentum_schedule",), f"{optimizer.kind} has no momentum: leave it out"),
         (bool(lacking), ("lr", "rule"), f"needs an optimizer with {' and '.join(sorted(lacking))}: use adam"),
         (repeated, ("probes",), "each probe once"),
+        (len(set(kept)) < len(kept), ("checkpoints",), "each policy once"),
+        (regression and "best_val_accuracy" in kept, ("checkpoints",), "regression has no accuracy: use val_loss"),
         (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
     )
     return [Fault(loc, msg) for wrong, loc, msg in checks if wrong] + list(_method_faults(spec))
@@ -230,6 +235,14 @@ def _check_momentum(spec: ExperimentSpec, clock: Clock) -> None:
     if greatest >= 1:
         msg = f"takes the momentum to {greatest:.4g}: keep it below 1 by smaller factors or a smaller momentum"
         raise SpecError.at(("momentum_schedule",), msg)
+
+
+def _kept_faults(spec: ExperimentSpec, batches: Sequence[Batch]) -> list[Fault]:
+    """Faults of the policies for kept weights: what is wrong at several batch sizes is told once."""
+    total = spec.dataset.train_rows()
+    clocks = [Clock(batch.steps, math.ceil(total / batch.rows)) for batch in batches]
+    found = (fault for clock in clocks for fault in keeping.faults(spec.checkpoints, clock))
+    return list({fault.loc: fault for fault in found}.values())
 
 
 def resolve(entry: BatchEntry, total: int) -> int:

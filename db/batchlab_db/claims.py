@@ -6,12 +6,12 @@ answer may be run again: it finds its own effect and does nothing.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from batchlab.engines.base import Block, CellBlock
 from sqlalchemy import Connection, Engine, text
 
-from batchlab_db import checkpoints, choosing, folding, outcomes, series
+from batchlab_db import checkpoints, choosing, folding, kept, outcomes, series
 from batchlab_db.engine import transact
 from batchlab_db.errors import Fenced
 from batchlab_db.forming import Engines
@@ -93,6 +93,8 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
     """
     ends = {position for position, cell in block.cells.items() if cell.ending is not None}
     last = lease.open <= ends
+    rows = list(_rows(lease, block))
+    weights = kept.serialised(rows)
 
     def work(connection: Connection) -> None:
         progress = checkpoint is not None or bool(ends)
@@ -101,7 +103,8 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
         count = {"slice": lease.slice_id, "before": lease.blocks, "updates": _updates(block)}
         if not connection.execute(_COUNT_BLOCK, count).rowcount:
             return  # stored by a commit whose answer was lost
-        _store(connection, lease, block)
+        _store(connection, rows)
+        kept.save(connection, weights)
         if checkpoint is not None:
             checkpoints.save(connection, lease.cohort_id, lease.epoch, checkpoint)
         if last:
@@ -118,8 +121,7 @@ def _updates(block: Block) -> int:
     return sum(max((len(values) for values in cell.updates.values()), default=0) for cell in block.cells.values())
 
 
-def _store(connection: Connection, lease: Lease, block: Block) -> None:
-    rows = list(_rows(lease, block))
+def _store(connection: Connection, rows: Sequence[tuple[int, CellBlock]]) -> None:
     series.write(connection, rows)
     for cell_id, cell in rows:
         known = {"cell": cell_id, "steps": cell.steps_done}

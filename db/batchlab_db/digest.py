@@ -1,7 +1,8 @@
 """A fingerprint of what an experiment measured: equal digests, equal bits.
 
 In it: by ordinal, each cell's resolved point, status, cause, result, and the raw bytes of every series by metric and
-step. Left out: ids, times of day, whatever is measured in seconds, who worked when, and where blocks begin.
+step. Left out: ids, times of day, whatever is measured in seconds, who worked when, where blocks begin, and what is
+kept of the weights.
 """
 
 import hashlib
@@ -18,6 +19,8 @@ from batchlab_db.errors import NotFound
 from batchlab_db.raw import Stretch
 from batchlab_db.reads import storable
 
+UNMEASURED = frozenset({"checkpoints"})
+"""Fields of a cell that change nothing of what it measures."""
 _RECORD = np.dtype([("step", "<i8"), ("bits", "<u4")])
 _CELLS = text(
     """
@@ -55,9 +58,14 @@ def _measured(engine: Engine, cells: list[int]) -> dict[int, dict[str, str]]:
 
 
 def _cell(row: Any, measured: dict[str, str]) -> str:
-    facts = {name: row[name] for name in ("point", "status", "cause")}
+    facts = {name: row[name] for name in ("status", "cause")} | {"point": _measured_point(row["point"])}
     whole = facts | {"result": _untimed(row["result"]), "series": measured}
     return hashlib.sha256(_canonical(whole)).hexdigest()
+
+
+def _measured_point(point: dict[str, Any]) -> dict[str, Any]:
+    """The point without what changes nothing that is measured."""
+    return {name: value for name, value in point.items() if name not in UNMEASURED}
 
 
 def _untimed(result: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from batchlab_db import checkpoints
+from batchlab_db import kept as keeping
 from batchlab_db.leases import Lease, LeasedCell, enter
 from batchlab_db.outcomes import touch
 
@@ -33,6 +34,7 @@ def restore(connection: Connection, lease: Lease, fingerprint: Json) -> None:
     running = [row for row in members if row["status"] in ("queued", "running")]
     kept = {row["id"]: _kept(stored, row["position"]) for row in running}
     rewound = checkpoints.take_back(connection, kept)
+    keeping.take_back(connection, kept)
     common = {"engine": lease.engine, "shared_with": len(members) - 1}
     for row in running:
         environment = _environment(row, fingerprint, kept[row["id"]])

@@ -226,6 +226,38 @@ class CheckpointPart(Base):
     __table_args__ = ({"postgresql_with": {"toast.autovacuum_vacuum_scale_factor": 0.02}},)
 
 
+class WeightContent(Base):
+    """Weights that some cell had, whichever it was: safetensors, in parts, never changed once written."""
+
+    __tablename__ = "weights"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    bytes: Mapped[int]
+
+
+class WeightPart(Base):
+    """A stretch of the bytes of kept weights."""
+
+    __tablename__ = "weight_parts"
+
+    sha256: Mapped[str] = mapped_column(ForeignKey("weights.sha256", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes]
+
+
+class KeptWeights(Base):
+    """The weights of a cell after some number of updates, kept because the spec asks for them."""
+
+    __tablename__ = "kept"
+
+    cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("weights.sha256"), index=True)
+    labels: Mapped[list[str]]
+    """The policies that ask for them."""
+    written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class Worker(Base):
     """A worker process, by its own account every few seconds."""
 

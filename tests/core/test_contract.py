@@ -34,15 +34,18 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "scale": {"by": 0.5},
     "product": {"schedules": [{"kind": "triangular"}, {"kind": "exponential"}]},
     "inline": {"x": [[-2.0], [0.0], [2.0]], "y": [0.0, 0.0, 0.0]},
+    "at": {"updates": [0, 10]},
 }
 """What a member cannot do without, by family where two share a name."""
+NEEDY = ("datasets", "lr_rules", "schedules", "checkpoints")
+"""Families that those are in."""
 ALL = [(family, member) for family, union in FAMILIES.items() for member in members(union)]
 
 
 def example(family: str, member: type[Any]) -> dict[str, Any]:
     """The shortest document of a member."""
     key = "rule" if family == "lr_rules" else "kind"
-    given = REQUIRED.get(tag(member), {}) if family in ("datasets", "lr_rules", "schedules") else {}
+    given = REQUIRED.get(tag(member), {}) if family in NEEDY else {}
     return {key: tag(member), **given}
 
 
@@ -222,6 +225,14 @@ def test_a_surface_is_one_formula_for_numpy_and_torch(member: Any) -> None:
     in_torch = member.value(torch.from_numpy(x), torch.from_numpy(y))
     np.testing.assert_allclose(in_torch.numpy(), member.value(x, y), rtol=1e-12)
     assert math.isfinite(member.value(*member.start))
+
+
+@of("checkpoints")
+def test_a_policy_names_no_more_updates_than_it_counts(member: Any) -> None:
+    for clock in (Clock(100, 10), Clock(1, 1), Clock(12_345, 7)):
+        steps = member.steps(clock)
+        assert len(steps) <= member.count(clock)
+        assert (np.diff(steps) > 0).all()
 
 
 def test_no_two_members_share_a_name() -> None:

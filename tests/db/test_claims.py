@@ -145,7 +145,8 @@ def test_giving_up_what_was_rescued_meanwhile_costs_nothing_more(bench: Bench) -
 
 
 def everything(bench: Bench) -> list[object]:
-    tables = ("experiments", "cohorts", "cells", "checkpoints", "checkpoint_parts", "series_blocks", "slices")
+    states, weights = ("checkpoints", "checkpoint_parts"), ("kept", "weights", "weight_parts")
+    tables = ("experiments", "cohorts", "cells", *states, *weights, "series_blocks", "slices")
     return [bench.one(f"SELECT jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)) FROM {table} t") for table in tables]
 
 

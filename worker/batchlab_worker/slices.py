@@ -113,8 +113,9 @@ class Slice:
 
     def _record(self, block: Block, snapshot: Snapshot, hold: Hold, pace: Pace, *, save: bool) -> None:
         began = time.monotonic()
-        ended = any(cell.ending is not None for cell in block.cells.values())
-        checkpoint = state.to_bytes(snapshot()) if save or ended or pace.due() else None
+        # What is kept is never taken back: the state goes with it.
+        settled = any(cell.ending is not None or cell.kept for cell in block.cells.values())
+        checkpoint = state.to_bytes(snapshot()) if save or settled or pace.due() else None
         crash.point("before-block")
         if checkpoint is not None:
             crash.point("before-checkpoint")

@@ -15,6 +15,7 @@ from batchlab_client.models.catalogue import (
     Study,
     StudyList,
 )
+from batchlab_client.models.checkpoints import Checkpoint, CheckpointList, CheckpointsDeleted
 from batchlab_client.models.events import ByeEvent, CurvePoints, CurvesEvent, RewindEvent, StatusEvent
 from batchlab_client.models.experiments import (
     Cell,
@@ -38,6 +39,9 @@ __all__ = [
     "CellCounts",
     "CellPage",
     "CellStatus",
+    "Checkpoint",
+    "CheckpointList",
+    "CheckpointsDeleted",
     "Claim",
     "CurrentSlice",
     "CurvePoints",

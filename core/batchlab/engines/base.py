@@ -36,12 +36,25 @@ class Ending:
     result: Mapping[str, Any]
 
 
+Weights = Mapping[str, NDArray[Any]]
+"""A network's parameters and buffers by name."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights that are to be kept, under the labels of the policies that ask for them (`batchlab.keeping`)."""
+
+    weights: Weights
+    labels: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class CellBlock:
     """A stretch of one cell: the updates `first .. first + n - 1` (n may be 0) and the evaluations made meanwhile.
 
     `updates` maps a metric to its n values; `evaluations` maps a metric to one value for each of `evaluated_at`
-    (after how many updates; 0 is the initial weights). `steps_done` counts the updates finished so far.
+    (after how many updates; 0 is the initial weights). `steps_done` counts the updates finished so far; `kept` maps
+    the number of updates to the weights after them.
     """
 
     first: int
@@ -50,6 +63,7 @@ class CellBlock:
     evaluations: Mapping[str, Float32s]
     steps_done: int
     ending: Ending | None = None
+    kept: Mapping[int, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

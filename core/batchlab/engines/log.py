@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batchlab.engines.base import Block, CellBlock, Ending, Float32s
+from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
 from batchlab.engines.timing import Stopwatch
@@ -70,6 +71,7 @@ class Log:
         self._task, self._cell, self.tally = task, task.cell, tally
         self.stopped = False
         """Whether the target that ends the cell is reached."""
+        self._keeper = Keeper(task, tally)
         self._open()
 
     def _open(self) -> None:
@@ -87,15 +89,24 @@ class Log:
         """How long the block has been open."""
         return perf_counter() - self._began
 
+    @property
+    def full(self) -> bool:
+        """Whether the block should be closed, for what it holds fills the memory."""
+        return self._keeper.full
+
     def updated(self, loss: Tensor, rate: float, momentum: float | None) -> None:
         """Keep what an update gives and what it was set to."""
         self._losses.append(loss)
         self._rates.append(rate)
         self._momenta.append(momentum)
+        self._keeper.reached(self.tally.done + len(self))
 
     def evaluated(self, step: int, values: Mapping[str, Tensor]) -> None:
         """Keep the evaluation after `step` updates."""
         self._evaluations.append((step, values))
+        if step == 0:
+            self._keeper.reached(0)
+        self._keeper.evaluated(step, values)
         target = self._cell.target
         if target is not None and target.stop:  # the only evaluation that is waited for
             self.stopped = self.stopped or target.reached(float(values[target.metric]))
@@ -120,9 +131,10 @@ class Log:
         until = last - 1 if bad.size else last  # the update that diverged has left nothing to evaluate
         kept = [(step, floats(values)) for step, values in self._evaluations if step <= until]
         self._take_in(probed, laps[:n], kept)
+        ending = self._ending(last if bad.size else None)
         return CellBlock(
-            first, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last,
-            self._ending(last if bad.size else None),
+            first, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last, ending,
+            self._keeper.close(last, until, ending),
         )  # fmt: skip
 
     def _settings(self, first: int, n: int) -> dict[str, Float32s]:

@@ -62,7 +62,7 @@ class Reference:
             if ended or step % cell.evaluate_every == 0:
                 log.evaluated(step, task.evaluate())
                 ended = ended or log.stopped
-            if ended or len(log) >= block_steps or log.seconds >= patience:
+            if ended or len(log) >= block_steps or log.full or log.seconds >= patience:
                 block = log.close(norms, watch)
                 yield block, lambda: snapshot(task, tally)
                 if block.cells[0].ending is not None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from batchlab.cell import Cell
 from batchlab.metrics import EVALUATED
 
+SIGNS = {"val_loss": -1, "val_accuracy": 1}
+"""The metrics whose best value is kept, and whether larger (1) or smaller (-1) is better."""
 WARM_UP = 10
 """Updates of a start or a resume that no mean time includes."""
 
@@ -86,8 +88,8 @@ class Tally:
         """Take in the evaluation after `step` updates (the initial weights are no candidate for the best)."""
         self.last = dict(values)
         if step > 0:
-            self.best["val_loss"].offer(values["val_loss"], step, -1)
-            self.best["val_accuracy"].offer(values.get("val_accuracy", math.nan), step, 1)
+            for name, sign in SIGNS.items():
+                self.best[name].offer(values.get(name, math.nan), step, sign)
 
     @property
     def seconds_per_update(self) -> float | None:

@@ -214,6 +214,10 @@ class Task:
         self.net.train()
         return kept
 
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Copies of the network's parameters and buffers, by name."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.net.state_dict().items()}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Copies of the weights and of what the optimizer remembers, by name."""
         held = {f"net/{name}": value for name, value in self.net.state_dict().items()}
