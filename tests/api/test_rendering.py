@@ -36,7 +36,7 @@ def test_the_plots_of_an_experiment_are_listed_those_of_its_study_first(client: 
         "/studies/time-per-update/experiments", json={"budget": {"steps": 100}}, params={"size": "smoke"}
     )
     listed = models.PlotList.model_validate(client.get(f"/experiments/{start.json()['id']}/plots").json()).items
-    assert [plot.name for plot in listed][:2] == ["seconds-per-update", "seconds-per-epoch"]
+    assert [plot.name for plot in listed][:2] == ["time-trends", "seconds-per-update"]
     assert set(listed[0].links) == set(MAGIC) and "grad-norm-vs-batch" not in {plot.name for plot in listed}
 
 

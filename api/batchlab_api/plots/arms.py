@@ -1,4 +1,4 @@
-"""What tells the lines of a plot apart, beside the batch size: variants, learning rates, momenta, further numbers.
+"""What tells the lines of a plot apart, beside what its x axis shows: batch sizes, rates, momenta, numbers, variants.
 
 A learning rate that only follows the batch size (one rate at each batch size) makes no line of its own. Where several
 do, the first numeric axis takes the colour and the others make panels; variants take the colour when they are alone.
@@ -50,10 +50,10 @@ def point_of(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in FIXED} | dict(row.get("params") or {})
 
 
-def arms(points: Sequence[Row]) -> Arms:
-    """Sort the points of a sweep (each like a group's `by`) into lines."""
+def arms(points: Sequence[Row], along: str = "batch_size") -> Arms:
+    """Sort the points of a sweep (each like a group's `by`) into lines along one of its axes ("": along none)."""
     ranks = _lr_ranks(points)
-    labels = _labels(points, ranks)
+    labels = _labels(points, ranks, along)
     varying = [axis for axis in labels if len(set(labels[axis].values())) > 1]
     colour = next(iter(varying), None)
     places = {
@@ -66,26 +66,28 @@ def arms(points: Sequence[Row]) -> Arms:
     return Arms(_unique(colours), _unique(panels), ordered, places)
 
 
-def _labels(points: Sequence[Row], ranks: Mapping[Key, int]) -> dict[str, dict[Key, str]]:
+def _labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict[str, dict[Key, str]]:
     """How each axis names each point; axes in the order in which they are preferred for the colour."""
     further = _unique(axis for p in points for axis in p if axis not in FIXED)
-    found = {"lr": _lr_labels(points, ranks)}
+    found = {"lr": _lr_labels(points, ranks, along)}
+    found["batch_size"] = {key(p): f"batch {p['batch_size']}" for p in points}
     for axis in ("momentum", *further):
         found[axis] = {key(p): f"{axis} {number(p.get(axis))}" for p in points}
-    return found | {"variant": {key(p): str(p["variant"] or "") for p in points}}
+    found["variant"] = {key(p): str(p["variant"] or "") for p in points}
+    return {axis: names for axis, names in found.items() if axis != along}
 
 
-def _lr_labels(points: Sequence[Row], ranks: Mapping[Key, int]) -> dict[Key, str]:
-    """Names points by learning rate, unless that is a function of the batch size: then all have the same name, "".
+def _lr_labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict[Key, str]:
+    """Names points by learning rate, unless that is a function of the other axes: then all have the same name, "".
 
-    Rates are matched across batch sizes by their rank, since a rule keeps the order of its base rates.
+    Rates are matched along the x axis by their rank, since a rule keeps the order of its base rates.
     """
-    lines: dict[tuple[Key, int], dict[int, float]] = defaultdict(dict)
+    lines: dict[tuple[Key, int], dict[Any, float]] = defaultdict(dict)
     for p in points:
-        lines[_line(p), ranks[key(p)]][p["batch_size"]] = p["lr"]
+        lines[_line(p, along), ranks[key(p)]][p.get(along)] = p["lr"]
     if not any(ranks.values()):
         return {key(p): "" for p in points}
-    return {key(p): _span(lines[_line(p), ranks[key(p)]]) for p in points}
+    return {key(p): _span(lines[_line(p, along), ranks[key(p)]]) for p in points}
 
 
 def _lr_ranks(points: Sequence[Row]) -> dict[Key, int]:
@@ -97,8 +99,10 @@ def _lr_ranks(points: Sequence[Row]) -> dict[Key, int]:
     return {key(p): ranked[_beside_lr(p)][p["lr"]] for p in points}
 
 
-def _span(rates: Mapping[int, float]) -> str:
-    small, large = rates[min(rates)], rates[max(rates)]
+def _span(rates: Mapping[Any, float]) -> str:
+    """The rates at both ends of a line; `rates` by the place on the x axis."""
+    ends = sorted(rates, key=lambda place: (place is not None, 0 if place is None else place))
+    small, large = rates[ends[0]], rates[ends[-1]]
     return f"lr {number(small)}" if len(set(rates.values())) == 1 else f"lr {number(small)} to {number(large)}"
 
 
@@ -113,8 +117,8 @@ def _beside_lr(p: Row) -> Key:
     return key({axis: value for axis, value in p.items() if axis != "lr"})
 
 
-def _line(p: Row) -> Key:
-    return key({axis: value for axis, value in p.items() if axis not in ("lr", "batch_size")})
+def _line(p: Row, along: str) -> Key:
+    return key({axis: value for axis, value in p.items() if axis not in ("lr", along)})
 
 
 def key(p: Row) -> Key:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 
@@ -23,28 +24,20 @@ DECADES = (1, 2, 5, 10, 20, 50, 100)
 Domain = tuple[float, float]
 
 
-def batch_axis(sizes: Sequence[int], width: float) -> alt.X:
-    """A log-2 axis of `width` pixels with a tick at each batch size; labels where they fit. No title."""
-    low, high = _batch_domain(sizes)
-    labelled = _fitting(sizes, low, high, width)
-    show = f"indexof({labelled}, datum.value) >= 0 ? format(datum.value, 'd') : ''"
-    axis = alt.Axis(values=list(sizes), labelExpr=show, grid=False, labelOverlap=False)
-    scale = alt.Scale(type="log", base=2, domain=[low, high], nice=False)
-    return alt.X("x:Q", title=None, scale=scale, axis=axis)
-
-
-def beside(size: int, pixels: float, sizes: Sequence[int], width: float) -> float:
-    """Where on the batch axis a mark lies that stands `pixels` to the right of its batch size."""
-    low, high = _batch_domain(sizes)
-    return float(size * (high / low) ** (pixels / width))
-
-
 def value_axis(field: str, domain: Domain, height: float, *, log: bool) -> alt.Y:
     """A y axis of `height` pixels over `domain` with round numbers as ticks. No title."""
+    return alt.Y(field, title=None, **_value_axis(domain, height, log=log))
+
+
+def across(field: str, domain: Domain, room: float, *, log: bool) -> alt.X:
+    """The same as an x axis, with as many ticks as a y axis of `room` pixels has."""
+    return alt.X(field, title=None, **_value_axis(domain, room, log=log))
+
+
+def _value_axis(domain: Domain, room: float, *, log: bool) -> dict[str, Any]:
     scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False)
-    ticks = _ticks(domain, height, log=log)
-    axis = alt.Axis(values=ticks, format="~g" if log else f".{_decimals(ticks)}f")
-    return alt.Y(field, title=None, scale=scale, axis=axis)
+    ticks = _ticks(domain, room, log=log)
+    return {"scale": scale, "axis": alt.Axis(values=ticks, format="~g" if log else f".{_decimals(ticks)}f")}
 
 
 def label_width(domain: Domain, *, log: bool) -> float:
@@ -99,21 +92,6 @@ def _decimals(ticks: Sequence[float]) -> int:
     """Decimals that tell the ticks of a linear axis exactly."""
     step = min((b - a for a, b in pairwise(ticks)), default=1.0)
     return max(0, -math.floor(math.log10(step) + ROUNDING))
-
-
-def _batch_domain(sizes: Sequence[int]) -> Domain:
-    return sizes[0] / 1.18, sizes[-1] * 1.18
-
-
-def _fitting(sizes: Sequence[int], low: float, high: float, width: float) -> list[int]:
-    """The sizes whose labels do not touch: both ends, then powers of two, then the rest."""
-    spans: dict[int, tuple[float, float]] = {}
-    for size in sorted(sizes, key=lambda s: (s not in (sizes[0], sizes[-1]), s & (s - 1) != 0, s)):
-        middle = width * math.log(size / low) / math.log(high / low)
-        half = CHARACTER * (len(str(size)) + 1) / 2
-        if all(middle + half <= left or right <= middle - half for left, right in spans.values()):
-            spans[size] = (middle - half, middle + half)
-    return sorted(spans)
 
 
 def to_pixel(value: float, domain: Domain, height: float, *, log: bool) -> float:

@@ -73,8 +73,8 @@ def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Cur
     lines = arms([point_of(s) for s in series])
     read = [c for s in series if _has_values(c := _curve(s, lines, band))]
     sizes = tuple(sorted({c.batch_size for c in read}))
-    some_sizes = _thin(sizes, MAX_PANELS if len(lines.labels) < 2 else MAX_COLUMNS)
-    some_lines = _thin(lines.labels, MAX_ROWS)
+    some_sizes = thin(sizes, MAX_PANELS if len(lines.labels) < 2 else MAX_COLUMNS)
+    some_lines = thin(lines.labels, MAX_ROWS)
     shown = [c for c in read if c.batch_size in some_sizes and c.line in some_lines]
     drawn = tuple(p for c in shown if _has_values(p := _positive(c)))
     floor = min((float(np.min(c.mean)) for c in drawn), default=1.0) / FLOOR
@@ -125,18 +125,18 @@ def _points(series: int) -> int:
 
 
 def _curve(series: Row, lines: Arms, band: Band) -> Curve:
-    mean = _floats(series["mean"])
+    mean = floats(series["mean"])
     counts = series.get("n") or [1]
     if band == "extremes":
-        low, high = _floats(series["min"]), _floats(series["max"])
+        low, high = floats(series["min"]), floats(series["max"])
     else:
-        low, high = _interval(series, mean)
-    line, shown = lines.label(point_of(series)), _drawable(series)
-    x, ends = _floats(series["x"]), series["diverged_at"]
+        low, high = interval(series, mean)
+    line, shown = lines.label(point_of(series)), drawable(series)
+    x, ends = floats(series["x"]), series["diverged_at"]
     return Curve(series["batch_size"], line, max(counts), x[shown], mean[shown], low[shown], high[shown], ends)
 
 
-def _drawable(series: Row) -> slice:
+def drawable(series: Row) -> slice:
     """The points that make a line: the last of a thinned series is one update's own value among means of many, and
     would look like a sudden end.
     """
@@ -147,15 +147,15 @@ def _has_values(curve: Curve) -> bool:
     return bool(np.isfinite(curve.mean).any())
 
 
-def _interval(series: Row, mean: Floats) -> tuple[Floats, Floats]:
+def interval(series: Row, mean: Floats) -> tuple[Floats, Floats]:
     """The t interval where at least three seeds make it; elsewhere the mean alone."""
     if not series.get("lo"):
         return mean, mean
     enough = np.asarray(series["n"]) >= ENOUGH
-    return np.where(enough, _floats(series["lo"]), mean), np.where(enough, _floats(series["hi"]), mean)
+    return np.where(enough, floats(series["lo"]), mean), np.where(enough, floats(series["hi"]), mean)
 
 
-def _floats(values: Sequence[float | None]) -> Floats:
+def floats(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
@@ -165,7 +165,7 @@ def _positive(curve: Curve) -> Curve:
     return replace(curve, x=curve.x[keep], mean=curve.mean[keep], low=curve.low[keep], high=curve.high[keep])
 
 
-def _thin(values: tuple[T, ...], most: int) -> tuple[T, ...]:
+def thin(values: tuple[T, ...], most: int) -> tuple[T, ...]:
     """At most `most` of the values, evenly spaced, both ends among them."""
     if len(values) <= most:
         return values

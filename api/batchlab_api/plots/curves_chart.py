@@ -80,7 +80,7 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
 def _background(numbers: Curves, options: Options) -> alt.Chart:
     """The means of all batch sizes in grey, for comparison: not split by panel, since its data are its own."""
     data = [
-        {"of": c.batch_size, "x": _short(_thin(c.x)), "mean": _short(_thin(c.mean))}
+        {"of": c.batch_size, "x": short(_thin(c.x)), "mean": short(_thin(c.mean))}
         for c in numbers.curves
         if len(numbers.curves) > 1
     ]
@@ -103,10 +103,10 @@ def _datum(curve: Curve, index: int, layout: Layout, domain: axes.Domain) -> dic
         "batch": _name(curve.batch_size),
         "row": row,
         "column": column,
-        "x": _short(curve.x),
-        "mean": _short(curve.mean),
-        "low": _short(np.maximum(curve.low, domain[0])),
-        "high": _short(curve.high),
+        "x": short(curve.x),
+        "mean": short(curve.mean),
+        "low": short(np.maximum(curve.low, domain[0])),
+        "high": short(curve.high),
         "name": [_name(curve.batch_size), *rest],
         "diverged": [*rest, None if curve.diverged_at is None else min(float(curve.mean[-1]), domain[1])],
     }
@@ -123,7 +123,7 @@ def _thin(values: Floats) -> Floats:
     return chosen
 
 
-def _short(values: Floats) -> list[float]:
+def short(values: Floats) -> list[float]:
     """Six significant digits: finer than a pixel, and half the bytes."""
     return [float(f"{value:.6g}") for value in values]
 

@@ -20,6 +20,8 @@ LEGEND_MARK = 36
 """Width of a legend's symbol and its gaps, in pixels."""
 INDENT = 70
 """About how far from the figure's left edge the title starts, with the padding on the right, in pixels."""
+STROKE: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 320, "symbolStrokeWidth": 2, "symbolOpacity": 1}
+"""A legend's symbol for a line without markers: a stroke with its dash."""
 ROW_NAME = 18
 """Width of the name of a row beside it, in pixels."""
 
@@ -32,6 +34,8 @@ class Style:
     ranges: dict[str, Sequence[Any]]
     field: str
     legend: alt.Legend | None
+    dashed: bool = False
+    """Whether the legend shows dashed strokes; else filled markers."""
 
     def of(self, *channels: str) -> dict[str, Any]:
         """Encodings of these of the channels color, strokeDash and shape."""
@@ -40,7 +44,8 @@ class Style:
     def _channel(self, name: str) -> Any:
         channel = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}[name]
         scale = alt.Scale(domain=list(self.labels), range=list(self.ranges[name]))
-        return channel(self.field, scale=scale, legend=None if name == "strokeDash" else self.legend, title=None)
+        hidden = name == "strokeDash" and not self.dashed
+        return channel(self.field, scale=scale, legend=None if hidden else self.legend, title=None)
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,13 @@ class Grid:
     """Between rows, in pixels."""
 
 
-def style(field: str, labels: Sequence[str], *, ordered: bool, options: Options, legend: bool) -> Style:
-    """The style of lines with these labels, in their order; `ordered` where they stand for numbers."""
+def style(
+    field: str, labels: Sequence[str], *, ordered: bool, options: Options, legend: bool, dashed: bool = False
+) -> Style:
+    """The style of lines with these labels, in their order; `ordered` where they stand for numbers.
+
+    The legend shows their markers or, for lines without markers, their dashes.
+    """
     colours = theme.ramp if ordered else theme.names
     count = len(labels)
     ranges: dict[str, Sequence[Any]] = {
@@ -65,7 +75,7 @@ def style(field: str, labels: Sequence[str], *, ordered: bool, options: Options,
         "strokeDash": theme.dashes(count),
         "shape": theme.shapes(count),
     }
-    return Style(labels, ranges, field, _legend(labels, options) if legend else None)
+    return Style(labels, ranges, field, _legend(labels, options, dashed) if legend else None, dashed)
 
 
 def rows(values: Sequence[dict[str, Any]]) -> alt.InlineData:
@@ -101,23 +111,25 @@ def legend_width(labels: Sequence[str], options: Options) -> float:
     return 0 if options.narrow or len(labels) < 2 else text_width(labels) + LEGEND_MARK
 
 
-def _legend(labels: Sequence[str], options: Options) -> alt.Legend:
+def _legend(labels: Sequence[str], options: Options, dashed: bool) -> alt.Legend:
     """Beside the panels, or below them in a narrow figure."""
+    symbol: dict[str, Any] = STROKE if dashed else {"symbolDash": [1, 0]}
     if not options.narrow:
-        return alt.Legend(orient="right", symbolDash=[1, 0])
+        return alt.Legend(orient="right", **symbol)
     columns = max(1, int(options.pixels / (text_width(labels) + LEGEND_MARK)))
-    return alt.Legend(orient="bottom", symbolDash=[1, 0], columns=columns)
+    return alt.Legend(orient="bottom", columns=columns, **symbol)
 
 
-def panels(chart: alt.LayerChart | alt.FacetChart, grid: Grid) -> alt.TopLevelMixin:
+def panels(chart: alt.LayerChart | alt.FacetChart, grid: Grid) -> alt.FacetChart:
     """The chart once for each pair of the fields `row` and `column`, which hold indices into the grid's labels."""
     row = alt.Header(titleOrient="left", labelOrient="right", titlePadding=-2, **_labelled(grid.rows))
     column = alt.Header(titleOrient="bottom", labelOrient="top", titlePadding=-6, **_labelled(grid.columns))
-    return chart.facet(
+    faceted: alt.FacetChart = chart.facet(
         row=alt.Row("row:O", title=grid.y_title, header=row),
         column=alt.Column("column:O", title=grid.x_title, header=column),
         spacing={"row": grid.gap, "column": SPACING},
     )
+    return faceted
 
 
 def _labelled(labels: Sequence[str]) -> dict[str, Any]:

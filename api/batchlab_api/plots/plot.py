@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 import altair as alt
+from batchlab.merging import merge
 
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.source import Row, Source
@@ -39,7 +40,24 @@ class Plot(ABC, Generic[Numbers]):
         """The plot's data as the rows of a table: the same columns in each."""
 
 
-def sweeps_batch(experiment: Row) -> bool:
-    """Whether more than one batch size is trained."""
+def sweeps(experiment: Row, axis: str) -> bool:
+    """Whether the spec (or one of its variants) asks for more than one value of an axis, named as in a group's `by`."""
     spec = experiment["spec"]
-    return any(len(arm.get("batch_sizes", spec["batch_sizes"])) > 1 for arm in spec.get("variants") or [{}])
+    if axis == "variant":
+        return len(spec.get("variants") or ()) > 1
+    arms: list[Row] = spec.get("variants") or [{}]
+    return any(_length(merge(spec, {**arm, "variants": None}), axis) > 1 for arm in arms)
+
+
+def _length(spec: Row, axis: str) -> int:
+    """How many values one arm of a spec gives an axis."""
+    if axis == "batch_size":
+        return len(spec["batch_sizes"])
+    if axis == "lr":
+        rule = spec.get("lr") or {}
+        return max(_count(rule.get("base")), _count(rule.get("values")))
+    return _count(spec.get("momentum") if axis == "momentum" else (spec.get("optimizer") or {}).get(axis))
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple) else 1

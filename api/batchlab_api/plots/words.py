@@ -11,6 +11,7 @@ NAMED_POINTS = 3
 BETWEEN = "\u00a0· "
 """Between the parts of a line: a dot that a line may end with, but not begin."""
 BUDGETS = {"epochs": "epoch", "steps": "update", "examples": "example"}
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 OPTIMIZERS = {
     "sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW", "lars": "LARS",
     "lamb": "LAMB", "rmsprop_warmup": "RMSprop warm-up", "sam": "SAM", "asam": "ASAM",
@@ -20,6 +21,18 @@ OPTIMIZERS = {
 def number(value: float | None, digits: int = 4) -> str:
     """A number at reading length: a few significant digits, no trailing zeros; "none" for None."""
     return "none" if value is None else f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def amount(value: float) -> str:
+    """A number in running text: whole and in groups of three from 1000 on, else three digits."""
+    return f"{round(value):,}".replace(",", " ") if abs(value) >= 1000 else number(value, 3)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them."""
+    return next(
+        f"{number(seconds / size, 3)} {name}" for size, name in UNITS if seconds >= size or size == UNITS[-1][0]
+    )
 
 
 def several(count: int, noun: str) -> str:

@@ -83,7 +83,7 @@ STUDIES = (
         question="How long do an update and an epoch take as the batch grows?",
         doc="A hidden layer of 256 units, each batch size alone on its machine. The first ten updates are not timed. "
         "That the time per update stays flat is a claim about parallel hardware: a CPU may contradict it.",
-        plots=("seconds-per-update", "seconds-per-epoch"),
+        plots=("time-trends", "seconds-per-update", "seconds-per-epoch"),
         claims=(
             Claim(
                 "update-flat", "Up to some batch size, the time per update does not change.", "figure 3.9",

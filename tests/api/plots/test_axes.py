@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 from batchlab_api.plots import axes
+from batchlab_api.plots.places import Places
 
 BOOK = (1, 2, 4, 8, 10, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 128)
 
 
 def labelled(sizes: tuple[int, ...], width: float) -> list[int]:
-    axis: Any = axes.batch_axis(sizes, width).to_dict()
+    axis: Any = Places.of(sizes, width, log=True).axis().to_dict()
     shown = axis["axis"]["labelExpr"]
     return [int(part) for part in shown.split("[")[1].split("]")[0].split(",")]
 
 
 def test_every_batch_size_has_a_tick_on_a_log_2_axis() -> None:
-    axis: Any = axes.batch_axis(BOOK, 500).to_dict()
+    axis: Any = Places.of(BOOK, 500, log=True).axis().to_dict()
     assert axis["axis"]["values"] == list(BOOK)
     assert (axis["scale"]["type"], axis["scale"]["base"]) == ("log", 2)
 
@@ -39,7 +40,7 @@ def test_labels_do_not_touch(width: float) -> None:
 
 
 def test_a_single_batch_size_has_an_axis_too() -> None:
-    axis: Any = axes.batch_axis((32,), 200).to_dict()
+    axis: Any = Places.of((32,), 200, log=True).axis().to_dict()
     low, high = axis["scale"]["domain"]
     assert low < 32 < high
 
@@ -118,6 +119,6 @@ def test_a_pixel_and_its_value_are_each_other_s_inverse(log: bool) -> None:
 
 def test_a_mark_beside_its_batch_size_is_so_many_pixels_away() -> None:
     width = 300.0
-    moved = axes.beside(16, 5, BOOK, width)
+    moved = Places.of(BOOK, width, log=True).beside(16, 5)
     low, high = 1 / 1.18, 128 * 1.18
     assert width * math.log(moved / 16) / math.log(high / low) == pytest.approx(5)

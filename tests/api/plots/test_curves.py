@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from batchlab_api.plots import PLOTS
 from batchlab_api.plots import curves as module
-from batchlab_api.plots.curves import Curves, _drawable
+from batchlab_api.plots.curves import Curves, drawable
 
 Make = Callable[..., Any]
 
@@ -125,5 +125,5 @@ def test_arrays_are_as_long_as_each_other(source: Make, series: Make) -> None:
 
 def test_the_last_update_of_a_thinned_series_is_no_point_of_the_line() -> None:
     thinned = {"x": [1.0, 2.0, 3.0, 3.1], "exact": False}
-    assert _drawable(thinned) == slice(None, -1)
-    assert _drawable({**thinned, "exact": True}) == slice(None, None)
+    assert drawable(thinned) == slice(None, -1)
+    assert drawable({**thinned, "exact": True}) == slice(None, None)

@@ -1,19 +1,20 @@
-"""Numbers over the batch size."""
+"""Numbers against an axis of the sweep."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from batchlab.statistics import summary
-from batchlab_api.plots import PLOTS
-from batchlab_api.plots.by_batch import ByBatch, Quantity, measure
+from batchlab_api.plots import PLOTS, Options
+from batchlab_api.plots.by_axis import LR, MOMENTUM, VARIANT, ByAxis, Quantity, measure, sentence, table
+from batchlab_api.plots.places import Places
 
 Make = Callable[..., Any]
 LOSS = (Quantity("best_val_loss", "best"),)
 
 
-def numbers(name: str, source: Any) -> ByBatch:
-    found: ByBatch = PLOTS[name].numbers(source)
+def numbers(name: str, source: Any) -> ByAxis:
+    found: ByAxis = PLOTS[name].numbers(source)
     return found
 
 
@@ -38,8 +39,8 @@ def test_two_seeds_are_drawn_themselves_instead_of_an_interval(source: Make, cel
 def test_norms_of_weights_and_biases_are_two_lines(source: Make) -> None:
     found = numbers("grad-norm-vs-batch", source())
     assert found.quantities == ("weights, dW", "biases, dB")
-    assert found.batch_sizes == (1, 4, 16)
-    means = {(p.quantity, p.batch_size): p.mean for p in found.points}
+    assert found.xs == (1, 4, 16)
+    means = {(p.quantity, p.x): p.mean for p in found.points}
     assert means["biases, dB", 4] == pytest.approx(2 * means["weights, dW", 4])
     assert means["weights, dW", 1] == pytest.approx(4 * means["weights, dW", 16])
 
@@ -47,7 +48,7 @@ def test_norms_of_weights_and_biases_are_two_lines(source: Make) -> None:
 def test_diverged_cells_count_in_no_mean_and_are_named(source: Make, cell: Make) -> None:
     cells = [cell(4, 0), cell(4, 1, status="diverged"), cell(1, 0, status="diverged")]
     found = numbers("best-val-loss-vs-batch", source(cells))
-    assert [(p.batch_size, p.n) for p in found.points] == [(4, 1)]
+    assert [(p.x, p.n) for p in found.points] == [(4, 1)]
     assert "2 of 3 cells diverged: batch 4, lr 0.5 (seed 1); batch 1, lr 0.5 (seed 0)" in found.lines
 
 
@@ -62,13 +63,13 @@ def test_a_result_that_is_not_a_number_counts_in_no_mean(source: Make, cell: Mak
 def test_time_plots_refuse_cells_that_shared_their_steps_and_say_so(name: str, source: Make, cell: Make) -> None:
     cells = [cell(4), cell(16), cell(16, 1, shared_with=3)]
     found = numbers(name, source(cells))
-    assert [(p.batch_size, p.n) for p in found.points] == [(4, 1), (16, 1)]
+    assert [(p.x, p.n) for p in found.points] == [(4, 1), (16, 1)]
     assert "1 cell left out: its steps were shared with other cells" in found.lines
 
 
 def test_other_plots_keep_cells_that_shared_their_steps(source: Make, cell: Make) -> None:
     found = numbers("best-val-loss-vs-batch", source([cell(4, shared_with=3)]))
-    assert [p.batch_size for p in found.points] == [4]
+    assert [p.x for p in found.points] == [4]
 
 
 def test_a_wide_range_takes_a_log_axis_and_a_narrow_one_does_not(source: Make, cell: Make) -> None:
@@ -80,7 +81,7 @@ def test_a_wide_range_takes_a_log_axis_and_a_narrow_one_does_not(source: Make, c
 def test_values_that_a_log_axis_cannot_show_are_dropped_and_counted(source: Make, cell: Make) -> None:
     cells = [cell(b, result={"best_val_loss": v}) for b, v in ((1, 1.0), (2, 0.0), (3, -1.0))]
     found = measure(source(cells), "t", LOSS, "nats", log=True)
-    assert [p.batch_size for p in found.points] == [1]
+    assert [p.x for p in found.points] == [1]
     assert "2 values at or below zero not shown on the log axis" in found.lines
 
 
@@ -93,9 +94,7 @@ def test_learning_rates_are_lines(source: Make, cell: Make) -> None:
     cells = [cell(b, lr=lr) for b in (1, 4) for lr in (0.1, 0.5)]
     found = numbers("grad-norm-vs-batch", source(cells))
     assert found.arms.colours == ("lr 0.1", "lr 0.5")
-    assert {(p.colour, p.batch_size) for p in found.points} == {
-        (f"lr {lr}", b) for lr in ("0.1", "0.5") for b in (1, 4)
-    }
+    assert {(p.colour, p.x) for p in found.points} == {(f"lr {lr}", b) for lr in ("0.1", "0.5") for b in (1, 4)}
 
 
 def test_the_summary_is_one_sentence_with_ends_and_extremes(source: Make, cell: Make) -> None:
@@ -129,3 +128,48 @@ def test_nothing_finished_is_nothing_to_show(source: Make, cell: Make) -> None:
     assert found.points == ()
     assert plot.summary(found) == "Best validation loss by batch size: nothing to show."
     assert plot.rows(found) == []
+
+
+def test_rates_are_an_axis_and_batch_sizes_their_lines(source: Make, cell: Make) -> None:
+    cells = [cell(b, lr=lr) for b in (4, 1) for lr in (0.5, 0.1)]
+    found = measure(source(cells), "t", LOSS, "nats", LR)
+    assert (found.xs, found.arms.colours) == ((0.1, 0.5), ("batch 1", "batch 4"))
+    assert table(found)[0]["lr"] == 0.1
+    assert "at lr 0.1" in sentence(found)
+
+
+def test_momenta_leave_out_what_has_none(source: Make, cell: Make) -> None:
+    cells = [cell(momentum=m) for m in (0.9, 0.0, None)]
+    assert measure(source(cells), "t", LOSS, "nats", MOMENTUM).xs == (0.0, 0.9)
+
+
+def test_variants_keep_their_order_and_show_every_seed(source: Make, cell: Make) -> None:
+    values = [0.1, 0.2, 0.6]
+    cells = [cell(4, s, variant=v, result={"best_val_loss": x}) for v in ("z", "a") for s, x in enumerate(values)]
+    found = measure(source(cells), "t", LOSS, "nats", VARIANT)
+    assert found.xs == ("z", "a")
+    assert [(p.x, p.seeds, p.n) for p in found.points] == [("z", tuple(values), 3), ("a", tuple(values), 3)]
+    assert found.points[0].low is not None
+    assert "with z" in sentence(found)
+
+
+def test_variants_are_drawn_as_rows_in_their_order(source: Make, cell: Make) -> None:
+    cells = [cell(b, s, variant=v) for v in ("z", "a") for b in (1, 4) for s in range(3)]
+    plot = PLOTS["accuracy-by-variant"]
+    drawn = plot.chart(plot.numbers(source(cells)), Options()).to_dict()
+    encodings = [layer["encoding"] for layer in drawn["spec"]["layer"]]
+    assert all(e["y"]["sort"] == ["z", "a"] and e["yOffset"]["sort"] == ["batch 1", "batch 4"] for e in encodings)
+    assert all(e["x"]["scale"]["domain"] == encodings[0]["x"]["scale"]["domain"] for e in encodings)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [((0.1, 0.2, 0.4), "linear"), ((0.001, 0.1), "log"), ((0.0, 1e-4, 1e-2), "symlog"), ((0.0,), "linear")],
+)
+def test_an_axis_of_numbers_takes_the_scale_they_need(values: tuple[float, ...], scale: str) -> None:
+    found = Places.of(values, 300)
+    assert found.scale == scale
+    low, high = found.domain
+    assert low < values[0] <= values[-1] < high
+    moved = found.beside(values[-1], 5)
+    assert found.pixel(moved) - found.pixel(values[-1]) == pytest.approx(5)

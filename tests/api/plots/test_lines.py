@@ -1,0 +1,108 @@
+"""Curves over each other, rates as planned, and the two opposite trends of time."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from batchlab_api.plots import PLOTS, Options, saturation
+from batchlab_api.plots.words import amount, duration
+
+Make = Callable[..., Any]
+PLAN: dict[str, Any] = {
+    "dataset": {"kind": "sectors"},
+    "model": {"kind": "softmax"},
+    "batch_sizes": [80],
+    "lr": {"rule": "fixed", "base": 0.5},
+    "budget": {"epochs": 2},
+    "variants": [{"name": "constant"}, {"name": "cosine", "schedule": {"kind": "cosine"}}],
+}
+
+
+def lines(name: str, source: Any) -> Any:
+    return PLOTS[name].numbers(source)
+
+
+def test_variants_are_lines_with_their_interval_on_the_asked_axis(source: Make, series: Make) -> None:
+    from_two = source(series=[series(4, "val_loss", variant=v) for v in ("a", "b")])
+    found = lines("val-loss-over-examples", from_two)
+    assert from_two.asked[0][2:] == ("examples", "seed")
+    assert (found.colours, found.panels, found.x) == (("a", "b"), ("",), "examples")
+    assert [list(line.low) for line in found.drawn] == [pytest.approx([0.9, 0.45, 0.225, 0.1125])] * 2
+
+
+def test_batch_sizes_are_an_ordered_colour_and_variants_beside_them_are_panels(source: Make, series: Make) -> None:
+    every = [series(b, "val_loss", variant=v) for v in ("a", "b") for b in (64, 4)]
+    found = lines("val-loss-over-epochs", source(series=every))
+    assert (found.colours, found.panels, found.arms.ordered) == (("batch 4", "batch 64"), ("a", "b"), True)
+
+
+def test_more_lines_than_can_be_told_apart_are_drawn_in_part_and_counted(source: Make, series: Make) -> None:
+    found = lines("val-loss-over-epochs", source(series=[series(b, "val_loss") for b in range(1, 41)]))
+    assert len(found.colours) == len(found.drawn) == 12
+    assert "12 of 40 lines shown" in found.lines
+
+
+def test_a_wide_range_takes_a_log_axis_that_counts_what_it_cannot_show(source: Make, series: Make) -> None:
+    wide = series(4, "val_loss", mean=[100.0, 1.0, 0.0, 0.5], lo=[90.0, 0.0, 0.0, 0.1], hi=[110.0, 2.0, 0.1, 1.0])
+    many = [wide | {"variant": str(i)} for i in range(2)]
+    found = lines("val-loss-over-epochs", source(series=many))
+    assert not found.log
+    wide["mean"][2] = 0.2
+    assert lines("val-loss-over-epochs", source(series=many)).log
+
+
+def test_a_diverged_line_does_not_set_the_scale(source: Make, series: Make) -> None:
+    wild = series(4, "val_loss", variant="b", mean=[1.0, 10.0, 1e20, 1e30], diverged_at=812)
+    plot = PLOTS["val-loss-over-epochs"]
+    drawn = plot.chart(plot.numbers(source(series=[series(4, "val_loss", variant="a"), wild])), Options()).to_dict()
+    assert max(_domains(drawn)) < 10
+
+
+def _domains(part: Any) -> list[float]:
+    if isinstance(part, dict):
+        own = part["domain"] if part.get("type") in ("log", "linear") and "nice" in part else []
+        return [*own, *(v for inner in part.values() for v in _domains(inner))]
+    return [v for inner in part for v in _domains(inner)] if isinstance(part, list) else []
+
+
+def test_planned_rates_need_no_training(source: Make) -> None:
+    planned = source([], [])
+    planned.experiment["spec"] = PLAN
+    found = lines("lr-schedule", planned)
+    assert planned.asked == []
+    constant, cosine = found.drawn
+    assert (constant.colour, cosine.colour) == ("constant", "cosine")
+    assert list(constant.mean) == [0.5] * 20 and constant.x[-1] == pytest.approx(1.9)
+    assert list(cosine.mean) == pytest.approx([0.25 * (1 + math.cos(math.pi * k / 20)) for k in range(20)])
+
+
+def test_the_saturating_time_is_found_exactly() -> None:
+    sizes = [1, 10, 100, 1000, 10_000]
+    found = saturation.fit(sizes, [max(2e-4, b / 1e6) for b in sizes])
+    assert (found.seconds, found.rate, found.knee) == pytest.approx((2e-4, 1e6, 200.0))
+    assert found.spread == pytest.approx(0, abs=1e-12)
+    assert found.at(400) == pytest.approx(4e-4)
+
+
+@pytest.mark.parametrize(("power", "knee"), [(0.0, math.inf), (1.0, 0.0)])
+def test_times_that_never_or_always_grow_have_their_knee_beyond_the_sizes(power: float, knee: float) -> None:
+    sizes = [1, 10, 100]
+    found = saturation.fit(sizes, [1e-3 * b**power for b in sizes])
+    assert found.spread == pytest.approx(0, abs=1e-12)
+    assert found.knee == knee or (1 if power else 100) == pytest.approx(found.knee)
+
+
+def test_the_two_trends_are_drawn_side_by_side_with_their_fit(source: Make) -> None:
+    plot = PLOTS["time-trends"]
+    numbers = plot.numbers(source())
+    assert any(line.startswith("dashed: t = max(") and "knee at batch" in line for line in numbers.lines)
+    wide, narrow = (plot.chart(numbers, Options(width=w)).to_dict() for w in ("two-column", "one-column"))
+    assert len(wide["hconcat"]) == len(narrow["vconcat"]) == 2
+    assert len(plot.rows(numbers)) == 6
+    assert "time per update" in plot.summary(numbers) and "time per epoch" in plot.summary(numbers)
+
+
+def test_numbers_in_running_text_are_short() -> None:
+    assert [amount(v) for v in (11503.6, 999.4, 0.07912)] == ["11 504", "999", "0.0791"]
+    assert [duration(v) for v in (2.0, 3.63e-3, 8e-5, 2e-8)] == ["2 s", "3.63 ms", "80 µs", "0.02 µs"]
