@@ -31,22 +31,34 @@ Work = Generator[float, None, T]
 """A computation that yields how far it is (0 .. 1) after each piece, and returns what it was for."""
 Inputs = Literal["one", "two", "all"]
 """How many cells an analysis looks at: one, a pair, or all of an experiment that ended well."""
+Weights = Mapping[str, NDArray[Any]]
+"""A network's parameters and buffers by name."""
 Needs = Literal["weights", "trajectory", "results"]
 """What it looks at: the weights of one checkpoint of each cell, of all its checkpoints, or only the cells' results."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained cell. `states` are its checkpoints in the order of their steps; the last one is looked at.
+    """A trained cell. `weights` are its checkpoints by their steps, ascending; the last one is looked at.
 
-    Of a state only the weights are used (arrays named `net/...`). `data` and `states` may be left out, and `result`
-    (the cell's, as the contract has it) given, where an analysis `needs` results alone.
+    `data` and `weights` may be left out, and `result` (the cell's, as the contract has it) given, where an analysis
+    `needs` results alone.
     """
 
     cell: Cell
     data: Arrays | None = None
-    states: Sequence[State] = ()
+    weights: Mapping[int, Weights] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
+
+    @property
+    def last(self) -> Weights:
+        """The weights that are looked at."""
+        return self.weights[max(self.weights)]
+
+
+def weights_of(state: State) -> Weights:
+    """The weights in a training state."""
+    return {name.removeprefix("net/"): value for name, value in state.arrays.items() if name.startswith("net/")}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchlab import streams
-from batchlab.analyses.base import Subject
-from batchlab.engines.base import State
+from batchlab.analyses.base import Subject, Weights
 from batchlab.engines.task import EVALUATED_ROWS, Table, Task
 
 Part = Literal["train", "validation", "test"]
@@ -31,7 +30,7 @@ PASSES = 8
 class Problem:
     """The network of a cell with `rows` of one part of its data on a device (all where None, else the same for all).
 
-    >>> problem = Problem(Subject(cell, data, [state]))  # doctest: +SKIP
+    >>> problem = Problem(Subject(cell, data, {step: weights}))  # doctest: +SKIP
     >>> problem.loss(problem.weights)  # doctest: +SKIP
     """
 
@@ -58,7 +57,7 @@ class Problem:
         self.table = _some(self._of, rows)
         self.chunk = 1 << max(0, min(task.most_rows // PASSES, EVALUATED_ROWS).bit_length() - 1)
         self.batch_norm: str = batch_norm if self.norms() else "none"
-        self.weights = self.place(subject.states[-1])
+        self.weights = self.place(subject.last)
 
     @property
     def n(self) -> int:
@@ -86,14 +85,21 @@ class Problem:
             "device": str(self.device),
         }
 
-    def place(self, state: State) -> Tensor:
-        """Take up the buffers of a checkpoint; gives its weights, (n,)."""
-        held = {k.removeprefix("net/"): v for k, v in state.arrays.items() if k.startswith("net/")}
-        self.net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in held.items()})
-        weights = torch.cat([p.detach().flatten() for p in self.net.parameters()])
+    def place(self, weights: Weights) -> Tensor:
+        """Take up the buffers of a checkpoint; gives its weights as a vector, (n,)."""
+        self.net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        w = torch.cat([p.detach().flatten() for p in self.net.parameters()])
+        self.settle(w)
+        return w
+
+    def settle(self, w: Tensor) -> None:
+        """Go to weights `w` for good: statistics of normalisation follow, where they are to be re-estimated."""
         if self.batch_norm == "reestimated":
-            self.reestimate(weights)
-        return weights
+            self.reestimate(w)
+
+    def flatten(self, weights: Weights) -> Tensor:
+        """The parameters of a checkpoint as a vector, (n,)."""
+        return self.tensor(np.concatenate([np.ravel(weights[name]) for name in self.names]))
 
     def unflatten(self, w: Tensor) -> dict[str, Tensor]:
         """The parameters by name that a flat vector means (views of it)."""
@@ -136,12 +142,19 @@ class Problem:
         return float(self.losses(w).mean())
 
     @torch.no_grad()
-    def accuracy(self, w: Tensor) -> float | None:
-        """The share of rows whose class has the largest output; None in regression."""
-        if self.table.classes is None:
-            return None
-        right = [torch.eq(self.outputs(w, p.x).argmax(1), p.classes).sum() for p in self.parts()]  # type: ignore[arg-type]
-        return sum(map(float, right)) / self.rows
+    def judged(self, w: Tensor, table: Table | None = None) -> tuple[Tensor, Tensor]:
+        """The loss of each row, and 1 where its class has the largest output, else 0 (NaN in regression): float64."""
+        losses, right = [], []
+        for part in self.parts(table):
+            outputs = self.outputs(w, part.x)
+            losses.append(self.criterion(outputs, part.targets).double())
+            hits = torch.full_like(losses[-1], torch.nan) if part.classes is None else outputs.argmax(1) == part.classes
+            right.append(hits.double())
+        return torch.cat(losses), torch.cat(right)
+
+    def other(self, part: Part) -> Table:
+        """All rows of another part of the data."""
+        return _table(self._task, part)
 
     def gradient(self, w: Tensor, table: Table | None = None) -> tuple[float, Tensor]:
         """The mean loss of the rows and its gradient, summed in float64: a number and (n,)."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from batchlab import state
 from batchlab.analyses import Analysis
-from batchlab.analyses.base import Finding, Subject
+from batchlab.analyses.base import Finding, Subject, weights_of
 from pydantic import TypeAdapter
 
 NET: dict[str, Any] = {
@@ -30,7 +30,8 @@ def subjects(cells: Any, train: Any, tmp_path: Any) -> Callable[..., list[Subjec
         for cell in cells(**{**NET, **changes}):
             data = cell.dataset.load(tmp_path)
             trained = train(cell, data, block_steps=block_steps)
-            found.append(Subject(cell, data, trained.states, trained.result))
+            weights = {block.steps_done: weights_of(s) for block, s in zip(trained.blocks, trained.states, strict=True)}
+            found.append(Subject(cell, data, weights, trained.result))
         return found
 
     return make
