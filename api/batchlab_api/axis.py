@@ -34,8 +34,7 @@ def along(x: Axis, cell: Cell, steps: NDArray[Any], clock: Clock | None) -> Floa
         return steps.astype(np.float64)
     if x == "seconds":
         return np.full(steps.shape, np.nan) if clock is None else np.interp(steps, clock.steps, clock.seconds)
-    epochs, rest = np.divmod(steps.astype(np.int64), cell.steps_per_epoch)
-    examples = epochs * cell.rows + np.minimum(rest * cell.batch_size, cell.rows)
+    examples = cell.batches.seen(steps)
     return np.asarray(examples / cell.rows if x == "epoch" else examples, dtype=np.float64)
 
 

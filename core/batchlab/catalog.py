@@ -3,7 +3,7 @@
 from inspect import getdoc
 from typing import Any, get_args
 
-from batchlab import analyses, keeping, lr_rules, models, optimizers, probes, schedules, surfaces
+from batchlab import analyses, batch_schedules, keeping, lr_rules, models, optimizers, probes, schedules, surfaces
 from batchlab import datasets as data_sets
 from batchlab.cell import Loss, Precision, Reduction, Shuffle
 from batchlab.engines import NAMES
@@ -19,6 +19,7 @@ FAMILIES: dict[str, Any] = {
     "optimizers": optimizers.Optimizer,
     "lr_rules": lr_rules.LrRule,
     "schedules": schedules.Schedule,
+    "batch_schedules": batch_schedules.BatchSchedule,
     "probes": probes.Probe,
     "norms": models.Norm,
     "analyses": analyses.Analysis,

@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from batchlab.batch_plan import BatchPlan, Counted, Run
+from batchlab.batch_schedules import BatchSchedule, clock_of, plan_of
+from batchlab.batch_schedules import Constant as Unchanged
 from batchlab.datasets import Dataset, Info
 from batchlab.init import Init
 from batchlab.keeping import Keep
@@ -74,11 +77,16 @@ class Cell(Strict):
     optimizer: Optimizer
     schedule: Schedule
     momentum_schedule: Schedule | None = None
+    batch_schedule: BatchSchedule = Unchanged()
     probes: tuple[Probe, ...]
     steps: int
     """Updates in the whole run."""
     evaluate_every: int
     """Evaluate after each update whose number is a multiple of this (also at 0 and after the last)."""
+    evaluate_epochs: int | None = None
+    """Or, where the batch size changes: after each update that completes so many passes over the training rows."""
+    ends_at: int | None = None
+    """Rows after which the run ends, where the batch size changes and the budget counts rows."""
     split_seed: int | None = None
     shuffle: Shuffle = "epoch"
     init: Init = "default"
@@ -111,17 +119,35 @@ class Cell(Strict):
 
     @property
     def steps_per_epoch(self) -> int:
-        """ceil(N / B): the last batch of an epoch may be shorter."""
+        """ceil(N / B) for the batch size of the sweep: the last batch of an epoch may be shorter."""
         return math.ceil(self.rows / self.batch_size)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the batch size changes in the run."""
+        return bool(self.batch_schedule.kind != "constant")
+
+    @property
+    def run(self) -> Run:
+        """What the batch schedule is measured against."""
+        counted: Counted = "updates" if self.ends_at is None else "rows"
+        return Run(self.rows, self.batch_size, self.steps if self.ends_at is None else self.ends_at, counted)
+
+    @property
+    def batches(self) -> BatchPlan:
+        """The size of every batch, known beforehand."""
+        return plan_of(self.batch_schedule, self.run)
 
     def examples(self, steps: int) -> int:
         """Rows seen after `steps` updates."""
-        epochs, rest = divmod(steps, self.steps_per_epoch)
-        return epochs * self.rows + min(rest * self.batch_size, self.rows)
+        return self.batches.examples(steps)
 
     def rates(self, done: Floats) -> Floats:
         """Learning rates of the updates that follow `done` finished ones: float64, same shape."""
-        factors: Floats = self.schedule.factors(np.asarray(done, dtype=np.float64), self.clock)
+        done = np.asarray(done, dtype=np.float64)
+        factors: Floats = self.schedule.factors(done, self.clock)
+        if self.varies:
+            factors = factors * self.batch_schedule.rate_factors(done, self.batches, self.run)
         return self.lr * factors
 
     def momenta(self, done: Floats) -> Floats | None:
@@ -132,8 +158,8 @@ class Cell(Strict):
 
     @property
     def clock(self) -> Clock:
-        """What the schedule's lengths are measured against."""
-        return Clock(self.steps, self.steps_per_epoch)
+        """What the schedules' lengths are measured against."""
+        return clock_of(self.batch_schedule, self.run)
 
     @property
     def queue(self) -> Literal["any", "cpu", "gpu"]:

@@ -67,4 +67,6 @@ def _of_batch(batch: Batch) -> dict[str, Any]:
         "batch_size": batch.rows,
         "steps": batch.steps,
         "evaluate_every": batch.evaluate_every,
+        "evaluate_epochs": batch.evaluate_epochs,
+        "ends_at": batch.ends_at,
     }

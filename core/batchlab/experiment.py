@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from batchlab.batch_plan import Run
+from batchlab.batch_schedules import BatchSchedule
+from batchlab.batch_schedules import Constant as Unchanged
 from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
 from batchlab.claims.claim import Claim
 from batchlab.datasets import Dataset
@@ -66,8 +69,14 @@ class Budget(Strict):
             raise ValueError("give exactly one of epochs, steps, examples")
         return self
 
+    def run(self, rows: int, batch_size: int) -> Run:
+        """A run over `rows` training rows that this pays for."""
+        if self.steps is not None:
+            return Run(rows, batch_size, self.steps, "updates")
+        return Run(rows, batch_size, (self.epochs or 0) * rows if self.examples is None else self.examples, "rows")
+
     def updates(self, rows: int, batch_size: int) -> int:
-        """Updates in a run over `rows` training rows."""
+        """Updates in a run over `rows` training rows whose batch size stays."""
         per_epoch = math.ceil(rows / batch_size)
         if self.examples is not None:
             epochs, rest = divmod(self.examples, rows)
@@ -121,6 +130,8 @@ class ExperimentSpec(Strict):
     """The factor on the rate, update by update."""
     momentum_schedule: Schedule | None = None
     """The factor on the momentum, update by update; default: 1, or as the schedule of the rate has it (one_cycle)."""
+    batch_schedule: BatchSchedule = Unchanged()
+    """How the batch size changes in a run; default: it stays."""
     budget: Budget
     """How long each cell trains."""
     seeds: Annotated[Annotated[Count, Tag("one")] | Annotated[Many[Seed], Tag("many")], Discriminator(one_or_many)] = 1

@@ -79,8 +79,9 @@ def _kept(spec: ExperimentSpec, batch: Batch) -> int:
 def _values(spec: ExperimentSpec, batch: Batch) -> float:
     info = spec.dataset.info()
     shapes = spec.model.parameters(info.shape, info.outputs)
+    uneven = spec.batch_schedule.kind != "constant" or spec.dataset.train_rows() % batch.rows != 0
     moving = spec.momentum_schedule is not None and spec.optimizer.has_momentum
-    changing = 2 + (spec.schedule.kind != "constant") + moving + (spec.dataset.train_rows() % batch.rows != 0)
+    changing = 2 + (spec.schedule.kind != "constant") + moving + uneven
     every_update = changing + sum(len(probe.metrics(shapes)) for probe in spec.probes)
     evaluations = 2 + (batch.steps - 1) // batch.evaluate_every
     # An evaluation is kept with its step, a bigint.

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from batchlab import keeping
+from batchlab.batch_plan import Run
+from batchlab.batch_schedules import clock_of, plan_of
 from batchlab.claims import claim as claims
 from batchlab.engines import NAMES
 from batchlab.errors import Fault, Loc, SpecError
@@ -44,6 +46,9 @@ class Batch:
     rates: tuple[float, ...]
     steps: int
     evaluate_every: int
+    """Updates between two evaluations; where the batch size changes and they come by epochs, those before the first."""
+    evaluate_epochs: int | None = None
+    ends_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +204,14 @@ def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:
     faults = [*_size_faults(sizes, total), *_lone_faults(spec, sizes)]
     if faults:
         raise SpecError(faults)
+    with _below(("batch_schedule",)):
+        for _, rows in sizes:
+            plan_of(spec.batch_schedule, spec.budget.run(total, rows))
     with _below(("lr",)):
         spec.lr.check(sizes)
         found = tuple(_batch(spec, entry, rows, total) for entry, rows in sizes)
     for batch in found:
-        clock = Clock(batch.steps, math.ceil(total / batch.rows))
+        clock = clock_of(spec.batch_schedule, spec.budget.run(total, batch.rows))
         _check_momentum(spec, clock)
         if spec.average is not None:
             with _below(("average",)):
@@ -219,8 +227,19 @@ def _batch(spec: ExperimentSpec, entry: BatchEntry, rows: int, total: int) -> Ba
     if spec.lr.needs:
         for numbers in _points(spec.optimizer.numbers()):
             spec.lr.numbers(rows, numbers)
+    if spec.batch_schedule.kind != "constant":
+        return _changing(spec, entry, rates, spec.budget.run(total, rows))
     steps = spec.budget.updates(total, rows)
     return Batch(entry, rows, rates, steps, spec.evaluate.updates(math.ceil(total / rows)))
+
+
+def _changing(spec: ExperimentSpec, entry: BatchEntry, rates: tuple[float, ...], run: Run) -> Batch:
+    """The same where the batch size changes in the run."""
+    found, ends_at = plan_of(spec.batch_schedule, run), run.length if run.counted == "rows" else None
+    if spec.evaluate.every_steps is not None:
+        return Batch(entry, run.batch_size, rates, found.steps, spec.evaluate.every_steps, None, ends_at)
+    epochs = spec.evaluate.every_epochs or 1
+    return Batch(entry, run.batch_size, rates, found.steps, found.updates(epochs * run.rows), epochs, ends_at)
 
 
 def _points(numbers: Mapping[str, float | tuple[float, ...]]) -> Iterator[dict[str, float]]:

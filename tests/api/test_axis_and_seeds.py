@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def cell(batch_size: int, steps: int) -> Cell:
+def cell(batch_size: int, steps: int, **changes: object) -> Cell:
     spec = {"dataset": {"kind": "sectors"}, "model": {"kind": "softmax"}, "batch_sizes": [batch_size],
             "lr": {"rule": "fixed", "base": 0.5}, "budget": {"steps": steps}}  # fmt: skip
-    return expand(parse_spec(spec))[0]
+    return expand(parse_spec(spec | changes))[0]
 
 
 @given(st.integers(1, 800), st.integers(0, 5000))
@@ -36,6 +36,14 @@ def test_bounds_hold_exactly_the_updates_within(x: Axis, low: float, high: float
     first, last = bounds(x, one, low, high, clock)
     inside = np.flatnonzero((places >= low) & (places <= high))
     assert list(range(first, last + 1)) == inside.tolist()
+
+
+def test_an_epoch_is_all_rows_once_whatever_the_batch_size_does() -> None:
+    one = cell(
+        100, 24, batch_schedule={"kind": "steps", "milestones": [1.0, 2.0], "sizes": [200, 50], "unit": "epochs"}
+    )
+    assert along("epoch", one, np.array([0, 8, 12, 24]), None).tolist() == [0.0, 1.0, 2.0, 2.75]
+    assert bounds("epoch", one, 1.0, 2.0, None) == (8, 12)
 
 
 def test_without_bounds_everything_is_within() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import jsonschema
 import numpy as np
 import pytest
+from batchlab.batch_plan import BatchPlan, Run
 from batchlab.catalog import FAMILIES, catalog, tag
 from batchlab.kinds import members
 from batchlab.schedules import Clock
@@ -32,12 +33,17 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "pieces": [{"schedule": {"kind": "cosine"}, "length": 0.3}, {"schedule": {"kind": "sgdr"}, "length": 0.7}]
     },
     "scale": {"by": 0.5},
+    "steps": {"milestones": [0.5], "sizes": [64]},
+    "growth": {"milestones": [0.5]},
+    "batch_schedules.linear": {},
+    "batch_schedules.warmup": {"length": 0.1},
+    "instead_of_decay": {"schedule": {"kind": "multistep", "milestones": [0.5]}},
     "product": {"schedules": [{"kind": "triangular"}, {"kind": "exponential"}]},
     "inline": {"x": [[-2.0], [0.0], [2.0]], "y": [0.0, 0.0, 0.0]},
     "at": {"updates": [0, 10]},
 }
 """What a member cannot do without, by family where two share a name."""
-NEEDY = ("datasets", "lr_rules", "schedules", "checkpoints")
+NEEDY = ("datasets", "lr_rules", "schedules", "batch_schedules", "checkpoints")
 """Families that those are in."""
 ALL = [(family, member) for family, union in FAMILIES.items() for member in members(union)]
 
@@ -45,7 +51,7 @@ ALL = [(family, member) for family, union in FAMILIES.items() for member in memb
 def example(family: str, member: type[Any]) -> dict[str, Any]:
     """The shortest document of a member."""
     key = "rule" if family == "lr_rules" else "kind"
-    given = REQUIRED.get(tag(member), {}) if family in NEEDY else {}
+    given = REQUIRED.get(f"{family}.{tag(member)}", REQUIRED.get(tag(member), {})) if family in NEEDY else {}
     return {key: tag(member), **given}
 
 
@@ -191,6 +197,19 @@ def test_a_schedule_is_a_pure_function_of_the_update(member: Any) -> None:
     assert (together >= 0).all()
     alone = np.concatenate([member.factors(done[i : i + 1], clock) for i in range(130)])
     np.testing.assert_allclose(alone, together, rtol=1e-15)
+
+
+@of("batch_schedules")
+def test_a_batch_schedule_takes_every_row_of_every_epoch_once(member: Any) -> None:
+    run = Run(rows=120, batch_size=10, length=1200, counted="rows")
+    plan = BatchPlan.of(run, member.changes(run))
+    seen = plan.seen(np.arange(plan.steps + 1))
+    assert seen[-1] == 1200
+    assert set(range(0, 1201, 120)) <= set(seen.tolist())
+    assert (np.diff(seen) <= plan.sizes(np.arange(plan.steps))).all()
+    factors = member.rate_factors(np.arange(plan.steps, dtype=np.float64), plan, run)
+    assert np.isfinite(factors).all()
+    assert (factors > 0).all()
 
 
 @of("probes")

@@ -1,6 +1,6 @@
 """Which rows, rate and momentum each update takes: a pure function of the cell and the update's number."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, repeat
 
 import numpy as np
@@ -8,24 +8,24 @@ import torch
 from torch import Tensor
 
 from batchlab import streams
+from batchlab.batch_plan import BatchPlan
 from batchlab.cell import Cell
 
 CHUNK = 1024
 """Rates are computed for this many updates at once, counted from the start of the run, so that no bit depends on
 where training was taken up."""
-
-
 Update = tuple[int, float, float | None, Tensor | slice]
 """Number, rate, momentum (None where the optimizer has none) and rows of an update."""
 
 
 def batches(cell: Cell, done: int, device: torch.device) -> Iterator[Update]:
     """The updates after `done` finished ones, to the last."""
-    settings = _settings(cell, done)
-    first_epoch, skip = divmod(done, cell.steps_per_epoch)
+    settings, plan = _settings(cell, done), cell.batches
+    first_epoch = plan.examples(done) // cell.rows
+    skip = done - plan.updates(first_epoch * cell.rows)
     numbers = iter(range(done + 1, cell.steps + 1))
     for epoch in count(first_epoch):
-        for rows in _epoch(cell, epoch, device)[skip:]:
+        for rows in _epoch(cell, plan, epoch, device)[skip:]:
             number = next(numbers, None)
             if number is None:
                 return
@@ -33,11 +33,28 @@ def batches(cell: Cell, done: int, device: torch.device) -> Iterator[Update]:
         skip = 0
 
 
-def _epoch(cell: Cell, epoch: int, device: torch.device) -> "list[slice] | tuple[Tensor, ...]":
+def _epoch(cell: Cell, plan: BatchPlan, epoch: int, device: torch.device) -> "list[slice] | tuple[Tensor, ...]":
     """The batches of an epoch; a batch of all rows needs no order."""
-    if cell.batch_size == cell.rows:
+    sizes = _sizes(plan, epoch) if cell.varies else cell.batch_size
+    if sizes in (cell.rows, [cell.rows]):
         return [slice(None)]
-    return torch.split(torch.from_numpy(order(cell, epoch)).to(device), cell.batch_size)
+    return torch.split(torch.from_numpy(order(cell, epoch)).to(device), sizes)
+
+
+def _sizes(plan: BatchPlan, epoch: int) -> list[int]:
+    """How many rows each batch of the epoch takes."""
+    first, last = plan.updates(epoch * plan.rows), plan.updates((epoch + 1) * plan.rows)
+    found: list[int] = np.diff(plan.seen(np.arange(first, last + 1))).tolist()
+    return found
+
+
+def evaluations(cell: Cell) -> Callable[[int], bool]:
+    """Whether both splits are evaluated after an update, by its number (the last is, in any case)."""
+    if cell.evaluate_epochs is None:
+        every = cell.evaluate_every
+        return lambda step: step % every == 0
+    plan, stretch = cell.batches, cell.evaluate_epochs * cell.rows
+    return lambda step: plan.examples(step) // stretch > plan.examples(step - 1) // stretch
 
 
 def order(cell: Cell, epoch: int) -> streams.Rows:

@@ -140,8 +140,7 @@ class Log:
     def _settings(self, first: int, n: int) -> dict[str, Float32s]:
         """Rate, batch size and momentum of each update."""
         cell = self._cell
-        place = (np.arange(first, first + n) - 1) % cell.steps_per_epoch
-        rows = np.minimum(cell.batch_size, cell.rows - place * cell.batch_size)
+        rows = np.diff(cell.batches.seen(np.arange(first - 1, first + n)))
         found = {"lr": _single(self._rates[:n]), "batch_size": _single(rows)}
         return found if cell.momentum is None else found | {"momentum": _single(self._momenta[:n])}
 

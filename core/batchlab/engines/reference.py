@@ -12,7 +12,7 @@ import torch
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, Snapshot, State
-from batchlab.engines.batches import batches
+from batchlab.engines.batches import batches, evaluations
 from batchlab.engines.log import Log, Norms
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
@@ -40,7 +40,7 @@ class Reference:
         task = Task(cell, data, torch.device(device))
         tally = Tally() if state is None else resume(task, state)
         norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally)
-        patience = min(block_seconds, time_left(cell, tally))
+        patience, due = min(block_seconds, time_left(cell, tally)), evaluations(cell)
         if tally.done == 0:
             log.evaluated(0, task.evaluate())
 
@@ -59,7 +59,7 @@ class Reference:
             log.updated(loss, rate, momentum)
 
             ended = step == cell.steps or log.stopped
-            if ended or step % cell.evaluate_every == 0:
+            if ended or due(step):
                 log.evaluated(step, task.evaluate())
                 ended = ended or log.stopped
             if ended or len(log) >= block_steps or log.full or log.seconds >= patience:

@@ -98,6 +98,10 @@ class Tally:
             return self.timed_seconds / self.timed_updates
         return self.train_seconds / self.done if self.done else None
 
+    def _updates_per_epoch(self, cell: Cell) -> float:
+        """Where the batch size changes, the mean over the run so far."""
+        return self.done * cell.rows / cell.examples(self.done) if cell.varies and self.done else cell.steps_per_epoch
+
     def result(self, cell: Cell, diverged_at: int | None, final: Mapping[str, float]) -> dict[str, Any]:
         """The cell's result by the contract; `final` adds what is evaluated at the end alone."""
         values: dict[str, Any] = dict.fromkeys(EVALUATED)
@@ -110,7 +114,7 @@ class Tally:
         values |= self.crossings
         each = self.seconds_per_update
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
-        values["seconds_per_epoch"] = None if each is None else each * cell.steps_per_epoch
+        values["seconds_per_epoch"] = None if each is None else each * self._updates_per_epoch(cell)
         if cell.target is not None:
             values |= {"target_step": self.target_step, "seconds_to_target": self.seconds_to_target}
         return {name: _finite(value) for name, value in values.items()}

@@ -25,14 +25,16 @@ TOUCH = 1e-9
 class Clock:
     """What lengths are measured against: updates in the whole run, and updates per epoch.
 
-    Where the batch size changes, both are those of the run at its first batch size that sees the same rows, and `pace`
-    tells how many updates of that run have seen as many rows as the first `done` of this one. So a length in epochs, or
-    in fractions of a budget of epochs, means the same rows whatever the batch size does; one in steps means updates.
+    Where the batch size changes, updates per epoch are those of the batch size of the sweep, and `pace` tells how many
+    batches of that size see as many rows as the first `done` updates. So a length in epochs means the same rows
+    whatever the batch size does, as does one in fractions where the budget counts rows (`paced`); one in steps means
+    updates.
     """
 
     steps: int
     steps_per_epoch: int
     pace: Callable[[Floats], Floats] | None = None
+    paced: tuple[Unit, ...] = ("fraction", "epochs")
 
     def length(self, value: float, unit: Unit) -> float:
         """A length in ticks, which are updates where the batch size is constant."""
@@ -41,7 +43,7 @@ class Clock:
 
     def ticks(self, done: Floats, unit: Unit) -> Floats:
         """The time after `done` updates, in the ticks of a length in `unit`."""
-        return done if self.pace is None or unit == "steps" else self.pace(done)
+        return done if self.pace is None or unit not in self.paced else self.pace(done)
 
 
 class BaseSchedule(Kind):
