@@ -127,10 +127,10 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
         spec.dataset.check()
     with _collecting(faults, ("model",)):
         _check_model(spec)
-    with _collecting(faults, ("probes",)):
-        _check_probes(spec)
     batches: tuple[Batch, ...] = ()
     if not faults:
+        with _collecting(faults, ("probes",)):
+            _check_probes(spec)
         with _collecting(faults):
             batches = _batches(spec)
             faults += _kept_faults(spec, batches)
