@@ -5,9 +5,21 @@
 
 from typing import Any
 
+from batchlab.analyses.connection import BarrierMatrix, ConnectingPath, Interpolation
 from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
 from batchlab.analyses.landscape import Landscape, Trajectory
 from batchlab.analyses.sharpness import Sharpness
 from batchlab.kinds import union
 
-Analysis: Any = union("analyses", Sharpness, Eigenvalues, Trace, SpectralDensity, Landscape, Trajectory)
+Analysis: Any = union(
+    "analyses",
+    Sharpness,
+    Eigenvalues,
+    Trace,
+    SpectralDensity,
+    Landscape,
+    Trajectory,
+    Interpolation,
+    ConnectingPath,
+    BarrierMatrix,
+)

@@ -12,6 +12,7 @@ it goes on. (To yield without anything new is to do the same work for ever where
 """
 
 import json
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -155,12 +156,22 @@ class AnalysisKind(Kind):
                 fraction, finding = 1.0, end.value
             seconds = before + time.perf_counter() - began
             if finding is not None:
-                finding = Finding(finding.values, finding.arrays, {**finding.meta, "seconds": seconds})
+                meta = _finite({**finding.meta, "seconds": seconds})
+                finding = Finding(_finite(finding.values), finding.arrays, meta)
             yield Piece(fraction, finding), _snapshot(arrays, seconds)
 
 
 def _snapshot(arrays: dict[str, NDArray[Any]], seconds: float) -> Callable[[], State]:
     return lambda: State(dict(arrays), {"seconds": seconds})
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def share(work: Work[T], number: int, of: int) -> Work[T]:

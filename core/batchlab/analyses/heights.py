@@ -40,6 +40,7 @@ def heights(
     group = _at_once(problem, max(map(len, tables.values())))
     for first in range(len(held.series("heights")) * group, points, group):
         here = torch.stack([at(i) for i in range(first, min(first + group, points))])
+        problem.settle(here[0])  # does something only where points are taken one by one
         held.append("heights", np.stack([_judged(problem, here, table) for table in tables.values()]))
         yield (first + len(here)) / points
     columns = np.concatenate(held.series("heights"), axis=1)
@@ -57,9 +58,7 @@ def _judged(problem: Problem, points: Tensor, table: Table) -> NDArray[np.float6
 
 
 def _one_by_one(problem: Problem, points: Tensor, table: Table) -> Iterator[tuple[Tensor, Tensor]]:
-    for w in points:
-        problem.settle(w)
-        yield problem.judged(w, table)
+    return (problem.judged(w, table) for w in points)
 
 
 @torch.no_grad()

@@ -171,6 +171,16 @@ class Problem:
         """The layers that normalise by statistics which they hold."""
         return [m for m in self.net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
 
+    @contextmanager
+    def normalising_by_batch(self) -> Iterator[None]:
+        """Batch normalisation takes each batch's own statistics, as in training (and moves its averages)."""
+        layers = self.norms()
+        for layer in layers:
+            layer.train()
+        yield
+        for layer in layers:
+            layer.eval()
+
     @torch.no_grad()
     def reestimate(self, w: Tensor) -> None:
         """Take the statistics that batch normalisation holds anew, over the training rows at weights `w`.
