@@ -123,6 +123,27 @@ def test_members_share_a_start_and_nothing_else(optimizer: dict[str, Any], cells
             assert done.result[f"member_{i}_{name}"] == pytest.approx(float(value), rel=1e-9)
 
 
+def test_the_result_has_the_members_on_average_beside_their_average(cells: Cells, train: Train) -> None:
+    (cell,) = cells(**NETWORK, average=SWAP)
+    result = train(cell).result
+    for name in ("train_loss", "val_accuracy"):
+        assert result[f"members_{name}"] == pytest.approx(sum(result[f"member_{i}_{name}"] for i in (1, 2, 3)) / 3)
+    assert result["train_loss"] != result["members_train_loss"]
+
+
+def test_phase_2_may_have_smaller_batches_and_a_lower_rate(cells: Cells, train: Train) -> None:
+    phases = {"milestones": [6], "unit": "steps"}
+    (cell,) = cells(
+        **NETWORK | {"batch_sizes": [100]}, average=SWAP, batch_schedule={"kind": "steps", "sizes": [20], **phases},
+        schedule={"kind": "piecewise", "values": [1.0, 0.1], **phases},
+    )  # fmt: skip
+    done = train(cell)
+    assert done.curve("batch_size")[:6].tolist() == [100.0, 20.0] * 3
+    assert set(done.curve("batch_size")[6:]) <= {20.0}
+    assert done.curve("lr")[[5, 6]] == pytest.approx([0.1, 0.01])
+    assert done.result["member_3_val_loss"] > 0
+
+
 def test_the_result_says_where_phase_1_ended(cells: Cells, train: Train) -> None:
     (cell,) = cells(**NETWORK, average=SWAP)
     (short,) = cells(**NETWORK | {"budget": {"steps": 6}})

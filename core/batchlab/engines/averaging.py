@@ -48,7 +48,9 @@ class Averaging:
             if self._moments.begun:
                 self._note(f"member_{self._taken}")
         if done == self._task.cell.steps and self._taken:
-            if not self._moments.begun:
+            if self._moments.begun:
+                self._note_members()
+            else:
                 self._note("unaveraged")
             self._leave_mean()
 
@@ -60,6 +62,13 @@ class Averaging:
 
     def _note(self, prefix: str) -> None:
         self.facts |= {f"{prefix}_{name}": float(value) for name, value in self._task.evaluate().items()}
+
+    def _note_members(self) -> None:
+        """What the members gave on average, beside what their average gives."""
+        names = [name.removeprefix("member_1_") for name in self.facts if name.startswith("member_1_")]
+        for name in names:
+            values = [self.facts[f"member_{i}_{name}"] for i in range(1, self._taken + 1)]
+            self.facts[f"members_{name}"] = sum(values) / len(values)
 
     def _leave_mean(self) -> None:
         self._task.net.load_state_dict(self._mean, strict=False)

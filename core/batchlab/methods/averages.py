@@ -85,7 +85,7 @@ class Swap(BaseAverage):
     `batch_schedule` and `schedule`, with a milestone at `start`. Workers that would train side by side train one after
     another here, so seconds are those of all of them together. Phase 1 ends by its length; the paper ends it where the
     training accuracy reaches a value, which the result has as `phase_1_train_accuracy`. Each member's evaluation is
-    `member_1_val_accuracy` and so on.
+    `member_1_val_accuracy` and so on, their mean `members_val_accuracy`.
     """
 
     kind: Literal["swap"] = "swap"
