@@ -1,6 +1,7 @@
 """Alembic's entry: on the connection that it is given, else on the database of the settings."""
 
 from alembic import context
+from batchlab_db import data_tables  # noqa: F401 - its tables join those of Base
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import settings
 from batchlab_db.tables import Base

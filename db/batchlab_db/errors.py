@@ -3,6 +3,7 @@
 DatabaseRefusal
 ├── NotFound     there is no such experiment (or it was deleted)
 ├── NotAllowed   its present state does not allow it; the text says what would
+├── NameTaken    there is a data set of this name already
 ├── KeyReused    an idempotency key came back with another body
 ├── BadCursor    that is no cursor of this list
 └── DiskFull     the database's volume is nearly full: nothing new is taken
@@ -20,6 +21,10 @@ class NotFound(DatabaseRefusal):
 
 class NotAllowed(DatabaseRefusal):
     """The present state of the experiment does not allow this."""
+
+
+class NameTaken(DatabaseRefusal):
+    """There is a data set of this name already."""
 
 
 class KeyReused(DatabaseRefusal):

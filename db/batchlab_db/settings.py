@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     max_cells: int = 10_000
     max_updates: int = 2_000_000_000
     max_body_bytes: int = 256 * 1024
+    max_upload_bytes: int = 256 * 2**20
+    """Of a file that is added as a data set."""
+    max_data_bytes: int = 512 * 2**20
+    """Of its arrays, inflated."""
     max_points: int = 500_000
     max_streams: int = 200
     free_bytes_refuse: int = 2_000_000_000

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
+from batchlab_db import data
 from batchlab_db.engine import transact
 from batchlab_db.errors import KeyReused
 from batchlab_db.tables import Cell as CellRow
@@ -57,6 +58,7 @@ def _submit(
     # Nothing is inserted where it is there already: a COMMIT that got no answer is run again.
     stored = insert(Experiment).values(row).on_conflict_do_nothing().returning(Experiment.id)
     if connection.execute(stored).first() is not None:
+        data.hold(connection, data.used_by(cells))
         insert_cells(connection, experiment_id, cells)
     return Submitted(experiment_id, created=True)
 

@@ -39,6 +39,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "batch_schedules.warmup": {"length": 0.1},
     "instead_of_decay": {"schedule": {"kind": "multistep", "milestones": [0.5]}},
     "product": {"schedules": [{"kind": "triangular"}, {"kind": "exponential"}]},
+    "user": {"name": "mine", "sha256": "0" * 64, "rows": 10, "shape": [3], "classes": 2},
     "inline": {"x": [[-2.0], [0.0], [2.0]], "y": [0.0, 0.0, 0.0]},
     "at": {"updates": [0, 10]},
 }

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from batchlab import engines
 from batchlab.cell import Cell
-from batchlab.datasets import Arrays, Dataset
-from batchlab_db import disk
+from batchlab.datasets import Arrays, Dataset, User
+from batchlab_db import data, disk
 from batchlab_db.settings import Settings
 from batchlab_db.workers import WorkerInfo
 from sqlalchemy import Engine
@@ -80,12 +80,14 @@ class Bench:
 
     def load(self, dataset: Dataset) -> Arrays:
         """The data set's arrays, kept from the last slices; fetched where they are not here. Raises DataError."""
-        return _load(dataset, self.settings.data_folder)
+        return _load(dataset, self.settings.data_folder, self.engine)
 
 
 @lru_cache(maxsize=2)
-def _load(dataset: Dataset, folder: Path) -> Arrays:
-    if not dataset.available(folder):
+def _load(dataset: Dataset, folder: Path, engine: Engine) -> Arrays:
+    if isinstance(dataset, User):
+        data.bring(engine, dataset, folder)
+    elif not dataset.available(folder):
         dataset.fetch(folder)
     arrays: Arrays = dataset.load(folder)
     return arrays

@@ -11,6 +11,7 @@ from batchlab.datasets.mnist import FashionMnist, Kmnist, Mnist
 from batchlab.datasets.slopes import Slopes
 from batchlab.datasets.splitting import Part, Split, moments, split
 from batchlab.datasets.synthetic import Blobs, Curve, LinearRegression, Moons, Spirals, Teacher
+from batchlab.datasets.user import User
 from batchlab.kinds import members, union
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Spirals",
     "Split",
     "Teacher",
+    "User",
     "Validation",
     "Wine",
     "moments",
@@ -51,7 +53,7 @@ Dataset: Any = union(
     "datasets",
     *(Sectors, Digits, Iris, Wine, BreastCancer, Diabetes),
     *(Mnist, FashionMnist, Kmnist, Emnist, Cifar10, Cifar100),
-    *(Blobs, Moons, Spirals, Teacher, LinearRegression, Curve, Inline, Slopes),
+    *(Blobs, Moons, Spirals, Teacher, LinearRegression, Curve, Inline, Slopes, User),
 )
 
 
