@@ -92,8 +92,9 @@ def _operation_id(route: APIRoute) -> str:
 def _wrap(app: FastAPI, lab: Lab, bound_to: str) -> None:
     # The last one added is the outermost.
     app.add_middleware(middleware.Conditional)
-    app.add_middleware(middleware.BodyLimit, limit=lab.settings.max_body_bytes)
-    app.add_middleware(middleware.HostGuard, hosts=Hosts([bound_to, *lab.settings.allowed_hosts]))
+    settings = lab.settings
+    app.add_middleware(middleware.BodyLimit, limit=settings.max_body_bytes, upload_limit=settings.max_upload_bytes)
+    app.add_middleware(middleware.HostGuard, hosts=Hosts([bound_to, *settings.allowed_hosts]))
     app.add_middleware(middleware.Envelope, requests=lab.requests)
 
 

@@ -68,7 +68,12 @@ def _parameters(operation: Json) -> str:
 
 
 def _body(operation: Json) -> str:
-    found = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    content = operation.get("requestBody", {}).get("content", {})
+    if "multipart/form-data" in content:
+        fields = content["multipart/form-data"]["schema"]["properties"].items()
+        rows = [f"<tr><td><code>{escape(name)}</code><td>{escape(field['description'])}" for name, field in fields]
+        return f"<p>Body: a form</p><table><tr><th>field<th>meaning{''.join(rows)}</table>"
+    found = content.get("application/json", {}).get("schema", {})
     return f"<p>Body: JSON, <code>{escape(_type(found))}</code></p>" if found else ""
 
 

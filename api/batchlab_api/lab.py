@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from batchlab_db import reconcile
@@ -33,6 +34,8 @@ class Lab:
     hub: Hub
     requests: Requests = field(default_factory=Requests)
     renderer: Renderer = field(default_factory=Renderer)
+    reading: Lock = field(default_factory=Lock)
+    """Held while a data set is read: one at a time."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Lab":

@@ -6,7 +6,7 @@ These are plain ASGI callables, so that streams pass through them untouched.
 import hashlib
 import time
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
@@ -113,41 +113,57 @@ def _values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
-class BodyLimit:
-    """Refuses a body as soon as it is over the limit; what Content-Length says is not trusted, only believed early."""
+UPLOAD = ("POST", "/datasets")
+"""The request whose body may be large."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
+
+@dataclass(frozen=True)
+class Bound:
+    """How long a body may be, and the setting that says so."""
+
+    bytes: int
+    setting: str
+
+    @property
+    def detail(self) -> str:
+        return f"at most {self.bytes} bytes are taken ({self.setting})"
+
+
+class BodyLimit:
+    """Refuses a body as soon as it is over the limit; what Content-Length says is not trusted, only believed early.
+
+    Every body is small but one: the file of a data set.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, upload_limit: int) -> None:
+        self.app = app
+        self.usual = Bound(limit, "BATCHLAB_MAX_BODY_BYTES")
+        self.upload = Bound(upload_limit, "BATCHLAB_MAX_UPLOAD_BYTES")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        bound = self.upload if (scope["method"], scope["path"]) == UPLOAD else self.usual
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared[:18]) > self.limit:
-            await self._refuse(scope)(scope, receive, send)
+        if declared.isdecimal() and int(declared[:18]) > bound.bytes:
+            response = problems.respond(scope["batchlab.request_id"], "body-too-large", bound.detail)
+            await response(scope, receive, send)
             return
-        await self.app(scope, self._counted(receive), send)
+        await self.app(scope, self._counted(receive, bound), send)
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, bound: Bound) -> Receive:
         seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
-                raise problems.ProblemError("body-too-large", self._detail)
+            if seen > bound.bytes:
+                raise problems.ProblemError("body-too-large", bound.detail)
             return message
 
         return counted
-
-    @property
-    def _detail(self) -> str:
-        return f"at most {self.limit} bytes are taken (BATCHLAB_MAX_BODY_BYTES)"
-
-    def _refuse(self, scope: Scope) -> Any:
-        return problems.respond(scope["batchlab.request_id"], "body-too-large", self._detail)
 
 
 class Conditional:

@@ -12,7 +12,7 @@ import structlog
 from batchlab.errors import DataError, Fault, SpecError, TooLargeError
 from batchlab_client import models
 from batchlab_db.engine import UNREACHABLE
-from batchlab_db.errors import BadCursor, KeyReused, NotAllowed, NotFound
+from batchlab_db.errors import BadCursor, InUse, KeyReused, NameTaken, NotAllowed, NotFound
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -54,9 +54,12 @@ KINDS: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "That cannot be done here"),
     "not-acceptable": (406, "That format is not on offer"),
     "not-allowed": (409, "The experiment's status does not allow it"),
+    "name-taken": (409, "The name is taken"),
+    "in-use": (409, "It is still needed"),
     "idempotency-key-reused": (409, "The key was used for another body"),
     "body-too-large": (413, "The body is too large"),
     "not-json": (415, "The body must be JSON"),
+    "not-multipart": (415, "The body must be a form with a file"),
     "bad-spec": (422, "The spec is wrong"),
     "bad-parameter": (422, "A parameter is wrong"),
     "bad-body": (422, "The body is wrong"),
@@ -78,6 +81,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     DataError: "bad-data",
     NotFound: "not-found",
     NotAllowed: "not-allowed",
+    NameTaken: "name-taken",
+    InUse: "in-use",
     KeyReused: "idempotency-key-reused",
     BadCursor: "bad-cursor",
     PlotTooLarge: "too-many-points",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from batchlab.cell import Cell
+from batchlab.datasets.user import filled
 from batchlab.experiment import ExperimentSpec
 from batchlab.plan import Plan, WorkLimits, plan
 from batchlab.spec import parse_spec
 from batchlab_client import models
-from batchlab_db import broker, disk, experiments, reads, workers
+from batchlab_db import broker, data, disk, experiments, reads, workers
 from batchlab_db.demand import demand
 from fastapi import BackgroundTasks
 from sqlalchemy import RowMapping
@@ -28,9 +29,14 @@ def limits(lab: Lab) -> WorkLimits:
     return WorkLimits(lab.settings.max_cells, lab.settings.max_updates)
 
 
+def parsed(lab: Lab, document: Any) -> ExperimentSpec:
+    """The posted spec, with what the lab knows of the data that users added."""
+    return parse_spec(filled(document, lambda name, sha256: lab.read(data.facts, name, sha256)))
+
+
 def dry_run(lab: Lab, document: Any) -> Response:
     """What the posted spec would cost; nothing is stored."""
-    spec = parse_spec(document)
+    spec = parsed(lab, document)
     costs = plan(spec, limits(lab))
     living = _living(lab)
     report = models.PlanReport(
@@ -46,7 +52,7 @@ def dry_run(lab: Lab, document: Any) -> Response:
 
 def submit(lab: Lab, document: Any, key: str | None, background: BackgroundTasks) -> Response:
     """Store the posted spec as an experiment (once for each `key`) and have workers woken after the answer."""
-    spec = parse_spec(document)
+    spec = parsed(lab, document)
     costs = plan(spec, limits(lab))
     refuse_when_full(lab)
     made = experiments.submit(lab.engine, spec, costs, key=key, body_sha256=digest(document))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from uuid import uuid4
 
@@ -217,6 +218,30 @@ class Client:
     def datasets(self) -> Sequence[models.Dataset]:
         """Every data set, and whether the server has it."""
         return self._send("GET", "/datasets", models.DatasetList).items
+
+    def dataset(self, name: str) -> models.Dataset:
+        """One data set."""
+        return self._send("GET", f"/datasets/{name}", models.Dataset)
+
+    def add_dataset(
+        self,
+        name: str,
+        file: Path,
+        *,
+        label: str | None = None,
+        task: Literal["classification", "regression"] | None = None,
+        timeout: float = 600.0,
+    ) -> models.Dataset:
+        """Add a data set that specs then name by `{"kind": "user", "name": name}`: an npz file with x and y (and x_test
+        and y_test), or a csv file whose column `label` holds the labels."""
+        fields = {"name": name, **_given(label=label, task=task)}
+        with file.open("rb") as opened:
+            sent = {"data": fields, "files": {"file": (file.name, opened)}, "timeout": timeout, "repeat": False}
+            return self._send("POST", "/datasets", models.Dataset, **sent)
+
+    def delete_dataset(self, name: str) -> None:
+        """Delete a data set that was added; refused while an experiment uses it."""
+        self.transport.request("DELETE", f"/datasets/{name}")
 
     def workers(self) -> Sequence[models.Worker]:
         """The workers, living first."""

@@ -15,7 +15,7 @@ from batchlab.errors import DataError, SpecError
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from batchlab_db.engine import transact
-from batchlab_db.errors import NameTaken, NotAllowed, NotFound
+from batchlab_db.errors import InUse, NameTaken, NotFound
 from batchlab_db.reads import storable
 
 PART_BYTES = 1 << 20
@@ -110,7 +110,7 @@ def hold(connection: Connection, wanted: set[str]) -> None:
 
 
 def delete(engine: Engine, name: str) -> None:
-    """Delete a data set. NotFound; NotAllowed while a stored experiment uses it."""
+    """Delete a data set. NotFound; InUse while a stored experiment uses it."""
     transact(engine, lambda connection: _delete(connection, storable(name)))
 
 
@@ -120,7 +120,7 @@ def _delete(connection: Connection, name: str) -> None:
         raise NotFound(f"there is no data set {name}: GET /datasets lists them")
     used = connection.scalar(_USED, {"path": f'$.**.sha256 ? (@ == "{sha256}")'})
     if used is not None:
-        raise NotAllowed(f"the experiment {used} uses {name}: delete it first")
+        raise InUse(f"the experiment {used} uses {name}: delete it first")
     connection.execute(_FORGET, {"name": name})
     connection.execute(_REMOVE, {"sha256": sha256})
 

@@ -3,6 +3,7 @@
 DatabaseRefusal
 ├── NotFound     there is no such experiment (or it was deleted)
 ├── NotAllowed   its present state does not allow it; the text says what would
+├── InUse        somebody needs it: the text says who
 ├── NameTaken    there is a data set of this name already
 ├── KeyReused    an idempotency key came back with another body
 ├── BadCursor    that is no cursor of this list
@@ -21,6 +22,10 @@ class NotFound(DatabaseRefusal):
 
 class NotAllowed(DatabaseRefusal):
     """The present state of the experiment does not allow this."""
+
+
+class InUse(DatabaseRefusal):
+    """Something that is stored needs it."""
 
 
 class NameTaken(DatabaseRefusal):

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     def data_folder(self) -> Path:
         return self.data or self.home / "data"
 
+    @property
+    def user_data_folder(self) -> Path:
+        """Where a worker keeps what users added: below HOME, since `data` may be somebody else's."""
+        return self.home / "data"
+
 
 @cache
 def settings() -> Settings:

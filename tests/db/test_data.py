@@ -14,7 +14,7 @@ from batchlab.datasets.user import Facts
 from batchlab.errors import DataError, SpecError
 from batchlab.uploads import Limits, Upload, read
 from batchlab_db import data, experiments
-from batchlab_db.errors import NameTaken, NotAllowed, NotFound
+from batchlab_db.errors import InUse, NameTaken, NotFound
 from kit import Bench
 
 
@@ -91,7 +91,7 @@ def test_data_that_an_experiment_uses_stay_until_it_is_deleted(bench: Bench) -> 
     variants = [{"name": "a"}, {"name": "b", "dataset": {"kind": "sectors"} | dict.fromkeys(
         ("name", "sha256", "rows", "test_rows", "shape", "classes"))}]  # fmt: skip
     id = bench.submit(dataset=dataset("mine", made), variants=variants)
-    with pytest.raises(NotAllowed, match=f"the experiment {id} uses mine"):
+    with pytest.raises(InUse, match=f"the experiment {id} uses mine"):
         data.delete(bench.engine, "mine")
     experiments.cancel(bench.engine, id)
     experiments.delete(bench.engine, id)
@@ -105,7 +105,7 @@ def test_data_in_a_variant_alone_are_in_use(bench: Bench) -> None:
     made = upload()
     add(bench, "mine", made)
     bench.submit(variants=[{"name": "a"}, {"name": "b", "dataset": dataset("mine", made)}])
-    with pytest.raises(NotAllowed):
+    with pytest.raises(InUse):
         data.delete(bench.engine, "mine")
 
 

@@ -99,3 +99,26 @@ def test_a_restore_that_nobody_agreed_to_does_nothing(tmp_path: Path, monkeypatc
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert cli.run(["restore", str(tmp_path / "lab.dump")]) == exits.INTERRUPTED
     assert not (tmp_path / "home").exists()
+
+
+def test_data_of_ones_own_are_trained_on_without_a_lab(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, spec = tmp_path / "rows.csv", tmp_path / "own.json"
+    table.write_text("width,height,kind\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(20)))
+    spec.write_text(json.dumps(SPEC | {"dataset": {"kind": "user", "name": "rows"}, "batch_sizes": [4]}))
+    assert cli.run(["run", str(spec)]) == exits.REFUSED
+    assert "batchlab data add rows FILE" in capsys.readouterr().err
+    assert cli.run(["data", "add", "rows", str(table), "--label", "kind", "--local"]) == exits.SUCCEEDED
+    assert "rows: 20 rows for training, 0 for testing, 2 classes" in capsys.readouterr().out
+    assert cli.run(["data", "list", "--json"]) == exits.SUCCEEDED
+    assert json.loads(capsys.readouterr().out)[-1]["name"] == "rows"
+    assert cli.run(["run", str(spec)]) == exits.SUCCEEDED
+
+
+@pytest.mark.parametrize(("name", "said"), [("iris", "cannot be a name"), ("My data", "cannot be a name"),
+                                            ("rows", "no column is called 'label'")])  # fmt: skip
+def test_data_that_cannot_be_added_are_refused(
+    name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n1,0\n2,1\n")
+    assert cli.run(["data", "add", name, str(tmp_path / "rows.csv"), "--local"]) == exits.FAILED
+    assert said in capsys.readouterr().err

@@ -80,7 +80,9 @@ class Bench:
 
     def load(self, dataset: Dataset) -> Arrays:
         """The data set's arrays, kept from the last slices; fetched where they are not here. Raises DataError."""
-        return _load(dataset, self.settings.data_folder, self.engine)
+        added = isinstance(dataset, User)
+        folder = self.settings.user_data_folder if added else self.settings.data_folder
+        return _load(dataset, folder, self.engine)
 
 
 @lru_cache(maxsize=2)

@@ -1,5 +1,6 @@
 """What can be asked for: plots, studies, schedules, data sets."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from batchlab_client.models.base import Links, Model, Number
@@ -64,6 +65,8 @@ class Dataset(Model):
     """Facts about a data set."""
 
     name: str
+    kind: str
+    """How a spec names it: by this kind, where it is `user` together with the name."""
     doc: str
     task: Literal["classification", "regression"]
     rows: int
@@ -74,9 +77,11 @@ class Dataset(Model):
     classes: int | None
     """Null in regression."""
     sha256: str | None
-    """Of the arrays' bytes, where it is known before they are loaded."""
+    """Of the arrays' bytes, where it is known before they are loaded; or of the file that keeps what was added."""
     available: bool
     """Whether the server has it at hand; workers say it for themselves (`GET /workers`)."""
+    created_at: datetime | None
+    """When a user added it."""
 
 
 class DatasetList(Model):
