@@ -7,6 +7,7 @@ from typing import Any
 
 from batchlab.analyses.connection import BarrierMatrix, ConnectingPath, Interpolation
 from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
+from batchlab.analyses.gradient_noise import GradientNoise
 from batchlab.analyses.landscape import Landscape, Trajectory
 from batchlab.analyses.sharpness import Sharpness
 from batchlab.kinds import union
@@ -22,4 +23,5 @@ Analysis: Any = union(
     Interpolation,
     ConnectingPath,
     BarrierMatrix,
+    GradientNoise,
 )
