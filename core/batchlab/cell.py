@@ -168,8 +168,10 @@ class Cell(Strict):
 
     @property
     def stack_key(self) -> str:
-        """Cells of an experiment with equal keys may share a cohort. The reference engine takes one cell at a time."""
-        return f"cell-{self.ordinal}"
+        """Cells of an experiment with equal keys may share a cohort (an engine that takes one at a time aside)."""
+        from batchlab.engines.compiled import support
+
+        return support.stack_key(self) or f"cell-{self.ordinal}"
 
     def describe(self) -> dict[str, Any]:
         """The resolved point, as digests and results name it."""

@@ -65,9 +65,12 @@ def form(connection: Connection, piece: Piece, me: WorkerInfo, engines: Engines)
     asked = {"experiment": piece.experiment_id, "stack_key": piece.stack_key, "queue": piece.queue}
     rows = connection.execute(_CANDIDATES, {**asked, "isolated": piece.isolated, "most": MOST_CELLS}).mappings().all()
     device = device_for(piece.queue, me)
+    rows, found = _readable(connection, piece.experiment_id, rows)
+    if not rows:
+        return None
     try:
-        engine, size = engines.choose([parse(row["point"]) for row in rows], device)
-    except (ValueError, BatchlabError) as error:  # one bad row must not stop the queue
+        engine, size = engines.choose(found, device)
+    except (ValueError, BatchlabError) as error:  # cells that nobody here can train must not stop the queue
         _refuse(connection, piece.experiment_id, rows, error)
         return None
     cohort: int = connection.execute(
@@ -83,6 +86,21 @@ def form(connection: Connection, piece: Piece, me: WorkerInfo, engines: Engines)
     ).scalar_one()
     connection.execute(_JOIN, {"cohort": cohort, "cells": [row["id"] for row in rows[:size]]})
     return cohort
+
+
+def _readable(
+    connection: Connection, experiment_id: str, rows: Sequence[RowMapping]
+) -> tuple[list[RowMapping], list[Cell]]:
+    """The rows that this version can read, with their cells; the others become failed."""
+    good: list[RowMapping] = []
+    found: list[Cell] = []
+    for row in rows:
+        try:
+            found.append(parse(row["point"]))
+            good.append(row)
+        except (ValueError, BatchlabError) as error:
+            _refuse(connection, experiment_id, [row], error)
+    return good, found
 
 
 def parse(point: Mapping[str, Any]) -> Cell:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batchlab.engines import IN_TURN
 from sqlalchemy import Connection, RowMapping, text
 
 from batchlab_db import checkpoints
@@ -35,7 +36,7 @@ def restore(connection: Connection, lease: Lease, fingerprint: Json) -> None:
     kept = {row["id"]: _kept(stored, row["position"]) for row in running}
     rewound = checkpoints.take_back(connection, kept)
     keeping.take_back(connection, kept)
-    common = {"engine": lease.engine, "shared_with": len(members) - 1}
+    common = {"engine": lease.engine, "shared_with": 0 if lease.engine in IN_TURN else len(members) - 1}
     for row in running:
         environment = _environment(row, fingerprint, kept[row["id"]])
         steps = {"cell": row["id"], "steps": max(kept[row["id"]], 0), "rewound": int(row["id"] in rewound)}

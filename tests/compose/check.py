@@ -29,6 +29,7 @@ SPEC = {
     "budget": {"epochs": 100},
     "seeds": 1,
     "evaluate": {"every_steps": 400},
+    "engine": "reference",
 }
 
 

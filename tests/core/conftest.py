@@ -11,7 +11,7 @@ import pytest
 import torch
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
-from batchlab.engines import choose
+from batchlab.engines import by_name
 from batchlab.engines.base import CellBlock, Ending, State
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
@@ -86,11 +86,13 @@ def cells() -> Callable[..., tuple[Cell, ...]]:
 
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Trained]:
-    """Train a cell to its end with the engine that it would get."""
+    """Train a cell to its end: with the reference, unless another engine is named."""
 
-    def run(cell: Cell, data: Arrays | None = None, state: State | None = None, **options: Any) -> Trained:
+    def run(
+        cell: Cell, data: Arrays | None = None, state: State | None = None, engine: str = "reference", **options: Any
+    ) -> Trained:
         data = cell.dataset.load(tmp_path) if data is None else data
-        return gather(choose(cell, "cpu").train([cell], data, state, **options))
+        return gather(by_name(engine).train([cell], data, state, **options))
 
     return run
 

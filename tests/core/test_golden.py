@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batchlab.engines import choose
+from batchlab.engines import by_name
 from batchlab.expand import expand
 from batchlab.metrics import TIMED_RESULTS
 from batchlab.spec import parse_spec
@@ -53,7 +53,7 @@ SPECS: dict[str, dict[str, Any]] = {
 def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """Every so many values of each curve, and the result, of the one cell of a spec."""
     (cell,) = expand(parse_spec({"budget": {"steps": 48}, "evaluate": {"every_steps": 24}, **spec}))
-    ((block, _),) = choose(cell, "cpu").train([cell], cell.dataset.load(Path()), block_seconds=1e9)
+    ((block, _),) = by_name("reference").train([cell], cell.dataset.load(Path()), block_seconds=1e9)
     own = block.cells[0]
     assert own.ending is not None
     curves = {name: values[::EVERY].tolist() for name, values in own.updates.items() if name != "step_seconds"}

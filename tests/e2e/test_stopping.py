@@ -20,6 +20,7 @@ SPEC = {
     "lr": {"rule": "fixed", "base": 0.5},
     "budget": {"epochs": 30},
     "evaluate": {"every_steps": 4000},
+    "engine": "reference",
 }
 HANG_SECONDS = 30
 """A stop that takes longer than this hangs."""

@@ -25,7 +25,14 @@ SPEC: dict[str, Any] = {
     "seeds": 2,
     "evaluate": {"every_steps": 80},
 }
-LONGER: dict[str, Any] = {**SPEC, "name": "longer", "batch_sizes": [2, 4, 8], "budget": {"epochs": 40}}
+LONGER: dict[str, Any] = {
+    **SPEC,
+    "name": "longer",
+    "batch_sizes": [2, 4, 8],
+    "budget": {"epochs": 40},
+    "engine": "reference",
+}
+"""Long enough to be disturbed."""
 
 
 @pytest.fixture(scope="module")

@@ -215,7 +215,9 @@ SPEC: dict[str, Any] = {
     "lr": {"rule": "fixed", "base": 0.5},
     "budget": {"steps": 3000},
     "evaluate": {"every_steps": 500},
+    "engine": "reference",
 }
+"""Long enough to be disturbed: the compiled engine would be done at once."""
 
 
 @pytest.fixture

@@ -293,3 +293,22 @@ def test_work_wakes_the_next_only_where_something_is_left(lab: "Lab", bench: Ben
     work(bench)
     assert lab.messages("cpu") == 1
     assert bench.control.cohort_id is None
+
+
+@pytest.mark.parametrize("model", ["softmax", "mlp"])
+def test_a_compiled_sweep_ends_with_the_same_digest_however_its_slices_are_cut(
+    lab: "Lab", bench: Bench, model: str
+) -> None:
+    sweep = {"engine": "compiled", "model": {"kind": model}, "batch_sizes": [4, 32], "seeds": 3}
+    whole = lab.submit(**sweep)
+    assert run_slice(bench) == "finished"
+    bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": 0.01})
+    cut = lab.submit(**sweep)
+    slices = 0
+    while lab.outcome(cut) is None:
+        assert run_slice(bench) in ("handed_on", "finished")
+        slices += 1
+    assert slices > 3
+    assert lab.digest(cut) == lab.digest(whole)
+    cells = lab.ask("SELECT DISTINCT cohort_id, engine, shared_with FROM cells WHERE experiment_id = :id", id=cut)
+    assert [(cell.engine, cell.shared_with) for cell in cells] == [("compiled", 0)]

@@ -66,8 +66,9 @@ def works(device: str) -> bool:
 
 
 def warm_up() -> None:
-    """Load now what torch loads at the first optimizer (its compiler, for seconds) and not within a slice."""
+    """Load now, and not within a slice, what engines load first: torch's compiler (for seconds), and numba."""
     import_module("torch._dynamo")
+    import_module("batchlab.engines.compiled.engine")
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The log of a block: what is measured while a cell trains, kept as tensors until the block ends."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from batchlab.cell import Cell
 from batchlab.engines.base import Block, CellBlock, Ending, Float32s
 from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
@@ -154,7 +155,7 @@ class Log:
     def _take_in(
         self, probed: Mapping[str, Float32s], laps: NDArray[np.float64], kept: Sequence[tuple[int, dict[str, float]]]
     ) -> None:
-        target, before, already = self._cell.target, self.tally.done, self.tally.train_seconds
+        before, already = self.tally.done, self.tally.train_seconds
         self.tally.add(probed, len(laps))
         self.tally.add_time(laps, self._cell)
         for probe in self._cell.probes:
@@ -162,25 +163,28 @@ class Log:
                 self.tally.crossed(name, before, probed[metric] > limit)
         for step, values in kept:
             self.tally.evaluated(step, values)
-            if target is not None and self.tally.target_step is None and target.reached(values[target.metric]):
-                self.tally.target_step = step
-                self.tally.seconds_to_target = already + float(laps[: step - before].sum())
+            self.tally.watch(self._cell, step, values, already + float(laps[: step - before].sum()))
 
     def _ending(self, diverged_at: int | None) -> Ending | None:
-        tally, cell = self.tally, self._cell
-        if diverged_at is None and not self.stopped and tally.done < cell.steps:
-            return None
-        losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
-        if diverged_at is None and not all(map(math.isfinite, losses)):
-            diverged_at = tally.done  # the last update has left weights that have no finite loss
-        final = self._final() if diverged_at is None else {}
-        result = tally.result(cell, diverged_at, final) | cell.optimizer.declared()
-        return Ending("succeeded" if diverged_at is None else "diverged", result)
+        return ending(self._cell, self.tally, diverged_at, self.stopped, self._final)
 
     def _final(self) -> dict[str, float]:
         """What is known at the end alone."""
         average = self._task.average
         return self._task.evaluate_test() | ({} if average is None else average.facts)
+
+
+def ending(
+    cell: Cell, tally: Tally, diverged_at: int | None, stopped: bool, final: Callable[[], Mapping[str, float]]
+) -> Ending | None:
+    """How the cell has ended by its totals; None while it goes on. `final` evaluates what is left for the end alone."""
+    if diverged_at is None and not stopped and tally.done < cell.steps:
+        return None
+    losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
+    if diverged_at is None and not all(map(math.isfinite, losses)):
+        diverged_at = tally.done  # the last update has left weights that have no finite loss
+    result = tally.result(cell, diverged_at, final() if diverged_at is None else {}) | cell.optimizer.declared()
+    return Ending("succeeded" if diverged_at is None else "diverged", result)
 
 
 def floats(values: Mapping[str, Tensor]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 Slow and obviously right: other engines are checked against it.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,11 +12,11 @@ from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, Snapshot, State
 from batchlab.engines.batches import batches, evaluations
+from batchlab.engines.limits import check_time, time_left
 from batchlab.engines.log import Log, Norms
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
 from batchlab.engines.timing import stopwatch
-from batchlab.errors import CellTimeout
 
 
 class Reference:
@@ -86,16 +85,3 @@ def resume(task: Task, state: State) -> Tally:
     if task.average is not None:
         task.average.restore(state.arrays, state.meta["average"])
     return Tally.from_json(state.meta["tally"])
-
-
-def time_left(cell: Cell, tally: Tally) -> float:
-    """Seconds for which the cell may still train; infinite without a limit."""
-    limit = cell.limits.seconds_per_cell
-    return math.inf if limit is None else limit - tally.train_seconds
-
-
-def check_time(cell: Cell, tally: Tally) -> None:
-    """CellTimeout where the cell has trained for as long as it may."""
-    limit = cell.limits.seconds_per_cell
-    if limit is not None and time_left(cell, tally) <= 0:
-        raise CellTimeout(f"trained for {tally.train_seconds:.1f} s of {limit:g} s: raise limits.seconds_per_cell")

@@ -91,6 +91,11 @@ class Tally:
             for name, sign in SIGNS.items():
                 self.best[name].offer(values.get(name, math.nan), step, sign)
 
+    def watch(self, cell: Cell, step: int, values: Mapping[str, float], seconds: float) -> None:
+        """Note where the cell's target is first reached: after `step` updates and so many seconds of training."""
+        if cell.target is not None and self.target_step is None and cell.target.reached(values[cell.target.metric]):
+            self.target_step, self.seconds_to_target = step, seconds
+
     @property
     def seconds_per_update(self) -> float | None:
         """Mean training seconds of an update (of all updates, where none came after the first few)."""

@@ -1,0 +1,183 @@
+"""One cell under the compiled loops: it is advanced in stretches, and closes a block when it is asked for one."""
+
+import math
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batchlab.cell import Cell
+from batchlab.engines.base import CellBlock, Ending, Float32s
+from batchlab.engines.batches import CHUNK
+from batchlab.engines.compiled.problem import Shelf, initial, loop_for
+from batchlab.engines.log import ending
+from batchlab.engines.tally import Tally
+from batchlab.metrics import EVALUATED
+from batchlab.probes import Need
+
+NEEDS: tuple[Need, ...] = ("gradient", "parameters", "update")
+"""The order in which the loops give norms."""
+FIRST = 1000
+"""Updates of the first stretch, whose speed sets the length of the next."""
+LONGEST = 1 << 17
+"""Updates of a stretch, at most: bounds its memory."""
+
+
+class Run:
+    """A cell's parameters `w` and velocity `v`, its totals, and what was measured since its last block."""
+
+    def __init__(self, cell: Cell, shelf: Shelf) -> None:
+        self.cell, self._shelf, self._loop = cell, shelf, loop_for(cell)
+        self._rows = shelf.rows(cell, self._loop)
+        self._shapes = cell.model.parameters(cell.info.shape, cell.info.outputs)
+        self.tally = Tally()
+        self.w = initial(cell)
+        self.v = np.zeros_like(self.w)
+        self.ending: Ending | None = None
+        self._speed = 0.0
+        self._open()
+
+    def _open(self) -> None:
+        self.seconds = 0.0
+        """Training seconds since the last block."""
+        self._first = self.tally.done + 1
+        self._updates: list[dict[str, Float32s]] = []
+        self._evaluated: list[tuple[int, dict[str, float]]] = []
+
+    def resume(self, tally: Tally) -> None:
+        """Go on from these totals."""
+        self.tally = tally
+        self._open()
+
+    def evaluate_start(self) -> None:
+        """Evaluate the initial parameters."""
+        values = [self._evaluate(table) for table in self._rows.tables]
+        self._take_evaluations([0], np.array(values).reshape(1, 4), np.zeros(0))
+
+    def _evaluate(self, table: tuple[Any, ...]) -> tuple[float, float]:
+        found: tuple[float, float] = self._loop.evaluate(self.w, self._loop.net, table, self._entropy)
+        return found
+
+    @property
+    def _entropy(self) -> bool:
+        return self.cell.loss == "cross_entropy"
+
+    def advance(self, seconds: float, most: int) -> int:
+        """Train for about so many seconds, at most so many updates; returns how many. Sets `ending` at the end."""
+        cell, done = self.cell, self.tally.done
+        n = min(cell.steps - done, most, LONGEST, max(1, int(seconds * self._speed)) if self._speed else FIRST)
+        losses = np.zeros(n, np.float32)
+        norms = np.zeros((n, len(NEEDS), len(self._shapes)))
+        found, spent = np.empty((n // cell.evaluate_every + 2, len(EVALUATED))), np.zeros(2, np.int64)
+        rates, momenta = _settings(cell, done, n)
+        began = perf_counter()
+        taken, made = self._loop.advance(
+            self.w, self.v, self._loop.net, self._rows.train, self._rows.tables,
+            self._shelf.orders(cell, done // cell.steps_per_epoch, (done + n - 1) // cell.steps_per_epoch),
+            cell.batch_size, done, rates.astype(np.float32), momenta.astype(np.float32), self._rule(),
+            cell.evaluate_every, cell.steps, self._watch(), losses, norms, found, spent,
+        )  # fmt: skip
+        wall = perf_counter() - began
+        self._speed = taken / wall
+        training = wall * int(spent[0]) / max(1, int(spent.sum()))
+        settings = {"lr": rates, "batch_size": _sizes(cell, done, n)}
+        if cell.momentum is not None:
+            settings["momentum"] = momenta
+        self._take(
+            losses[:taken], norms[:taken], {k: _single(v[:taken]) for k, v in settings.items()}, found[:made], training
+        )
+        return int(taken)
+
+    def _rule(self) -> tuple[Any, ...]:
+        optimizer = self.cell.optimizer
+        return bool(optimizer.nesterov), np.float32(optimizer.weight_decay), self._entropy, self.cell.reduction == "sum"
+
+    def _watch(self) -> tuple[int, float, int]:
+        target = self.cell.target
+        if target is None or not target.stop:
+            return -1, 0.0, 1
+        least = target.at_least
+        return (EVALUATED.index(target.metric), *((target.at_most or 0.0, -1) if least is None else (least, 1)))
+
+    def _take(
+        self, losses: Float32s, norms: NDArray[np.float64], settings: Mapping[str, Float32s],
+        found: NDArray[np.float64], seconds: float,
+    ) -> None:  # fmt: skip
+        cell, tally, done, n = self.cell, self.tally, self.tally.done, len(losses)
+        laps = np.full(n, seconds / n)
+        with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
+            probed = self._probed(norms)
+        self._updates.append({"loss": losses, **settings, **probed, "step_seconds": _single(laps)})
+        tally.add(probed, n)
+        tally.add_time(laps, cell)
+        self.seconds += seconds
+        steps = [*range(done - done % cell.evaluate_every + cell.evaluate_every, done + n + 1, cell.evaluate_every)]
+        steps += [cell.steps] if done + n == cell.steps and cell.steps % cell.evaluate_every else []
+        self._take_evaluations(steps[: len(found)], found, laps)
+        bad = None if math.isfinite(losses[-1]) else tally.done
+        stopped = cell.target is not None and cell.target.stop and tally.target_step is not None
+        found_ending = ending(cell, tally, bad, stopped, self._final)
+        if found_ending is not None:
+            self.ending = Ending(found_ending.status, {**found_ending.result, "timing": "block"})
+
+    def _take_evaluations(self, steps: Sequence[int], found: NDArray[np.float64], laps: NDArray[np.float64]) -> None:
+        names = EVALUATED if self.cell.info.classes is not None else ("train_loss", "val_loss")
+        columns = [EVALUATED.index(name) for name in names]
+        before = self.tally.done - len(laps)
+        for step, row in zip(steps, found, strict=True):
+            values = dict(zip(names, row[columns].tolist(), strict=True))
+            self._evaluated.append((step, values))
+            self.tally.evaluated(step, values)
+            self.tally.watch(self.cell, step, values, self.tally.train_seconds - float(laps[step - before :].sum()))
+
+    def _probed(self, norms: NDArray[np.float64]) -> dict[str, Float32s]:
+        probed: dict[str, Float32s] = {}
+        for probe in self.cell.probes:
+            values = probe.values(norms[:, NEEDS.index(probe.need)], self._shapes)
+            probed |= {name: _single(column) for name, column in values.items()}
+        return probed
+
+    def _final(self) -> dict[str, float]:
+        """What is evaluated at the end alone: the test part, where it is not the validation set."""
+        if self._rows.test is None:
+            return {}
+        loss, accuracy = self._evaluate(self._rows.test)
+        return {"test_loss": loss, "test_accuracy": accuracy}
+
+    def close(self) -> CellBlock:
+        """What was measured since the last block; opens the next."""
+        updates: Mapping[str, Float32s] = {
+            name: np.concatenate([part[name] for part in self._updates]) for name in (self._updates or [{}])[0]
+        }
+        names = self._evaluated[0][1] if self._evaluated else ()
+        block = CellBlock(
+            self._first,
+            updates,
+            np.array([step for step, _ in self._evaluated], np.int64),
+            {name: _single([values[name] for _, values in self._evaluated]) for name in names},
+            self.tally.done,
+            self.ending,
+        )
+        self._open()
+        return block
+
+
+def _settings(cell: Cell, done: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rates and momenta of the n updates after `done`, in the chunks in which every engine computes them."""
+    first = done - done % CHUNK
+    chunks = [np.arange(c, c + CHUNK, dtype=np.float64) for c in range(first, done + n, CHUNK)]
+    momenta = [np.zeros(CHUNK) if (found := cell.momenta(chunk)) is None else found for chunk in chunks]
+    wanted = slice(done - first, done - first + n)
+    return np.concatenate([cell.rates(chunk) for chunk in chunks])[wanted], np.concatenate(momenta)[wanted]
+
+
+def _sizes(cell: Cell, done: int, n: int) -> NDArray[np.int64]:
+    """Rows of the n updates after `done`."""
+    place = np.arange(done, done + n) % cell.steps_per_epoch
+    return np.minimum(cell.batch_size, cell.rows - place * cell.batch_size)
+
+
+def _single(values: object) -> Float32s:
+    return np.asarray(values, dtype=np.float64).astype(np.float32)

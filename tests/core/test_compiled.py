@@ -1,0 +1,233 @@
+"""The compiled engine against the reference: the same batches, curves, endings, and resumes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from batchlab import state
+from batchlab.cell import Cell
+from batchlab.engines import by_name, choose, cohort_size, fingerprint
+from batchlab.engines.compiled import support
+from batchlab.engines.compiled.maths import compiled, exponential
+from batchlab.metrics import TIMED_RESULTS
+
+Cells = Callable[..., tuple[Cell, ...]]
+Train = Callable[..., Any]
+
+NETWORK = {"dataset": {"kind": "digits"}, "model": {"kind": "mlp", "widths": [12, 8]}}
+CASES: dict[str, dict[str, Any]] = {
+    "softmax, one row": {"batch_sizes": [1], "budget": {"steps": 90}},
+    "softmax, a short last batch": {"batch_sizes": [300], "budget": {"steps": 40}},
+    "softmax, the whole": {"batch_sizes": ["full"]},
+    "softmax under momentum and decay": {
+        "batch_sizes": [7],
+        "momentum": 0.9,
+        "optimizer": {"kind": "sgd", "nesterov": True, "weight_decay": 0.01},
+        "lr": {"rule": "fixed", "base": 0.05},
+        "schedule": {"kind": "warmup", "length": 0.3, "then": {"kind": "cosine"}},
+    },
+    "a large softmax": {"dataset": {"kind": "digits"}, "model": {"kind": "softmax"}, "batch_sizes": [50]},
+    "a regression": {
+        "dataset": {"kind": "diabetes"},
+        "model": {"kind": "linear"},
+        "lr": {"rule": "fixed", "base": 0.01},
+    },
+    "a regression without a constant": {
+        "dataset": {"kind": "diabetes"},
+        "model": {"kind": "linear", "bias": False},
+        "lr": {"rule": "fixed", "base": 0.01},
+        "reduction": "sum",
+        "batch_sizes": [5],
+    },
+    "classes by squared error": {"loss": "half_squared_error", "batch_sizes": [9], "shuffle": "once"},
+    "a network": {**NETWORK, "lr": {"rule": "fixed", "base": 0.1}},
+    "a network by single rows": {**NETWORK, "lr": {"rule": "fixed", "base": 0.02}, "batch_sizes": [1]},
+    "a network on the whole, nesterov": {
+        **NETWORK,
+        "batch_sizes": ["full"],
+        "lr": {"rule": "fixed", "base": 0.1},
+        "momentum": 0.9,
+        "optimizer": {"kind": "sgd", "nesterov": True},
+    },
+    "a tanh network by squared error": {
+        "dataset": {"kind": "iris"},
+        "model": {"kind": "mlp", "widths": [6], "activation": "tanh"},
+        "loss": "half_squared_error",
+        "batch_sizes": [7],
+        "shuffle": "never",
+        "lr": {"rule": "fixed", "base": 0.1},
+    },
+    "a sigmoid network's regression": {
+        "dataset": {"kind": "diabetes"},
+        "model": {"kind": "mlp", "widths": [5], "activation": "sigmoid"},
+        "lr": {"rule": "fixed", "base": 0.0001},
+        "batch_sizes": [20],
+        "momentum": 0.5,
+    },
+    "rows held out of the training part": {"dataset": {"kind": "sectors", "validation": 300}, "split_seed": 7},
+}
+cases = pytest.mark.parametrize("case", CASES)
+
+
+def facts(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without what the clock says."""
+    return {name: value for name, value in result.items() if name not in TIMED_RESULTS}
+
+
+@cases
+def test_it_is_chosen_and_gives_the_references_curves(case: str, cells: Cells, train: Train) -> None:
+    """No farther than 1e-5 of a curve's largest value from the run in double precision, or five times the reference's
+    own distance from it: both are roundings of one computation."""
+    (cell,) = cells(**CASES[case])
+    assert choose(cell, "cpu").name == "compiled"
+    ours, reference = train(cell, engine="compiled"), train(cell)
+    exact = train(cell.model_copy(update={"precision": "float64"}))
+    assert ours.metrics() == reference.metrics()
+    assert ours.evaluated_at == reference.evaluated_at
+    for metric in set(ours.metrics()) - {"step_seconds"}:
+        truth = exact.curve(metric)
+        scale = np.abs(truth).max() or 1.0
+        error, usual = (np.abs(run.curve(metric) - truth).max() / scale for run in (ours, reference))
+        assert error <= 5 * usual + 1e-5, metric
+    assert ours.ending.status == reference.ending.status == "succeeded"
+    assert ours.result.keys() == reference.result.keys()
+    assert ours.result["timing"] == "block"
+
+
+@cases
+def test_a_cell_resumed_after_any_update_ends_with_the_same_bits(case: str, cells: Cells, train: Train) -> None:
+    (cell,) = cells(**CASES[case])
+    whole, stepwise = train(cell, engine="compiled"), train(cell, engine="compiled", block_steps=1)
+    assert stepwise.bits() == whole.bits()
+    assert facts(stepwise.result) == facts(whole.result)
+    for done, kept in enumerate(stepwise.states[:-1], start=1):
+        rest = train(cell, engine="compiled", state=state.from_bytes(state.to_bytes(kept)))
+        assert rest.blocks[0].first == done + 1
+        assert facts(rest.result) == facts(whole.result)
+        assert all(whole.bits()[metric].endswith(bits) for metric, bits in rest.bits().items())
+
+
+def test_divergence_is_found_at_the_references_step(cells: Cells, train: Train) -> None:
+    (cell,) = cells(
+        dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 2.0}, budget={"steps": 400}
+    )
+    ours, reference = train(cell, engine="compiled"), train(cell)
+    assert ours.ending.status == reference.ending.status == "diverged"
+    assert ours.result["diverged_at"] == reference.result["diverged_at"] > 1
+    assert ours.evaluated_at == reference.evaluated_at
+    assert len(ours.curve("loss")) == len(reference.curve("loss"))
+    assert train(cell, engine="compiled", block_steps=3).bits() == ours.bits()
+
+
+def test_a_target_stops_at_the_references_step(cells: Cells, train: Train) -> None:
+    (cell,) = cells(
+        batch_sizes=[4], evaluate={"every_steps": 3}, target={"metric": "val_accuracy", "at_least": 0.7, "stop": True}
+    )
+    ours, reference = train(cell, engine="compiled"), train(cell)
+    assert ours.result["target_step"] == reference.result["target_step"] == ours.result["updates"] < cell.steps
+
+
+def test_a_cohort_trains_each_cell_as_if_it_were_alone(cells: Cells, train: Train, tmp_path: Path) -> None:
+    cohort = cells(
+        dataset={"kind": "diabetes"}, model={"kind": "linear"}, batch_sizes=[30, 100], seeds=2,
+        lr={"rule": "list", "values": [0.01, 5.0]}, momentum=[0.0, 0.9], budget={"steps": 150},
+    )  # fmt: skip
+    data = cohort[0].dataset.load(tmp_path)
+    engine = by_name("compiled")
+    for options in ({}, {"block_steps": 40}):
+        found: dict[int, list[Any]] = {}
+        for block, _ in engine.train(cohort, data, **options):
+            for position, own in block.cells.items():
+                found.setdefault(position, []).append(own)
+        assert {position: blocks[-1].ending.status for position, blocks in found.items()} == {
+            position: "diverged" if cell.lr > 1 else "succeeded" for position, cell in enumerate(cohort)
+        }
+        for position, blocks in found.items():
+            alone = train(cohort[position], data, engine="compiled")
+            losses = np.concatenate([block.updates["loss"] for block in blocks])
+            assert losses.tobytes() == alone.curve("loss").tobytes()
+            assert facts(dict(blocks[-1].ending.result)) == facts(alone.result)
+
+
+def test_a_cohort_is_resumed_between_and_within_its_cells(cells: Cells, tmp_path: Path) -> None:
+    cohort = cells(batch_sizes=[50, 100, 200], budget={"steps": 30})
+    data, engine = cohort[0].dataset.load(tmp_path), by_name("compiled")
+    whole = [(block, snapshot()) for block, snapshot in engine.train(cohort, data, block_steps=7)]
+    endings = {p: own.ending for block, _ in whole for p, own in block.cells.items() if own.ending}
+    assert len(endings) == 3
+    for taken, (_, kept) in enumerate(whole[:-1], start=1):
+        rest = [block for block, _ in engine.train(cohort, data, state.from_bytes(state.to_bytes(kept)))]
+        before = [block for block, _ in whole[:taken]]
+        for position in range(3):
+            parts = [b.cells[position] for b in (*before, *rest) if position in b.cells]
+            assert [part.first for part in parts] == np.cumsum(
+                [1, *(len(part.updates["loss"]) for part in parts[:-1])]
+            ).tolist()
+            assert facts(dict(parts[-1].ending.result)) == facts(dict(endings[position].result))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"dataset": {"kind": "digits"}, "model": {"kind": "cnn"}}, "the model cnn"),
+        ({"optimizer": {"kind": "adam"}}, "the optimizer adam"),
+        ({"precision": "float64"}, "the precision float64"),
+        ({**NETWORK, "model": {"kind": "mlp", "activation": "gelu"}}, "its activation"),
+        ({**NETWORK, "model": {"kind": "mlp", "dropout": 0.5}}, "dropout"),
+        ({**NETWORK, "model": {"kind": "mlp", "widths": [65536, 1, 65536]}, "batch_sizes": [1400]}, "so large a batch"),
+    ],
+)  # fmt: skip
+def test_what_it_cannot_train_goes_to_the_reference(changes: dict[str, Any], reason: str, cells: Cells) -> None:
+    (cell,) = cells(**changes)
+    assert support.obstacle(cell) == reason
+    assert choose(cell, "cpu").name == "reference"
+    assert cell.stack_key == f"cell-{cell.ordinal}"
+
+
+def test_on_a_gpu_the_reference_trains(cells: Cells) -> None:
+    (cell,) = cells()
+    assert choose(cell, "cuda:0").name == "reference"
+    assert cohort_size([cell, cell], "cuda:0") == 1
+
+
+def test_a_parameter_that_it_does_not_know_is_an_obstacle_unless_it_is_at_its_default(cells: Cells) -> None:
+    (cell,) = cells()
+    fields = {name: getattr(cell, name) for name in Cell.model_fields}
+
+    class Later(Cell):
+        twist: float = 0.0
+
+    assert support.obstacle(Later.model_construct(**fields, twist=0.0)) is None
+    assert support.obstacle(Later.model_construct(**fields, twist=0.5)) == "twist"
+
+
+def test_cells_of_one_data_set_and_model_share_cohorts_of_about_a_second(cells: Cells) -> None:
+    short = cells(batch_sizes=[1, 10, 100], seeds=3)
+    assert len({cell.stack_key for cell in short}) == 1
+    assert cohort_size(short, "cpu") == len(short)
+    long = cells(batch_sizes=[1, 2, 4], seeds=3, budget={"epochs": 5000}, evaluate={"every_steps": 80})
+    assert 1 <= cohort_size(long, "cpu") < len(long)
+    timed, _ = cells(seeds=2, limits={"seconds_per_cell": 5})
+    assert timed.stack_key == "cell-0"
+
+
+def test_its_fingerprint_names_its_compiler() -> None:
+    assert "numba" in fingerprint("compiled", "cpu")
+    assert "numba" not in fingerprint("reference", "cpu")
+
+
+def test_the_exponential_is_right_to_the_last_places_and_shows_what_is_not_a_number() -> None:
+    @compiled
+    def every(x: Any, y: Any) -> None:
+        for i in range(x.size):
+            y[i] = exponential(x[i])
+
+    x = -np.concatenate([np.linspace(0, 87, 20001), np.logspace(-30, 0, 1000)]).astype(np.float32)
+    y = np.empty_like(x)
+    every(x, y)
+    np.testing.assert_allclose(y, np.exp(x.astype(np.float64)), rtol=2.5e-7)
+    odd = np.array([np.nan, -np.inf, -1e30, 0.0], np.float32)
+    every(odd, odd)
+    np.testing.assert_array_equal(odd, np.array([np.nan, 0, 0, 1], np.float32))
