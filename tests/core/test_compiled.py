@@ -28,6 +28,12 @@ CASES: dict[str, dict[str, Any]] = {
         "lr": {"rule": "fixed", "base": 0.05},
         "schedule": {"kind": "warmup", "length": 0.3, "then": {"kind": "cosine"}},
     },
+    "momentum on a schedule": {
+        "batch_sizes": [64],
+        "momentum": 0.9,
+        "schedule": {"kind": "one_cycle"},
+        "lr": {"rule": "fixed", "base": 0.2},
+    },
     "a large softmax": {"dataset": {"kind": "digits"}, "model": {"kind": "softmax"}, "batch_sizes": [50]},
     "a regression": {
         "dataset": {"kind": "diabetes"},

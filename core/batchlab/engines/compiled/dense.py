@@ -242,9 +242,10 @@ def train(
 @compiled
 def advance(
     w: Any, v: Any, net: Any, data: Any, tables: Any, orders: Any, batch_size: int, done: int,
-    rates: Any, momenta: Any, rule: Any, every: int, steps: int, watch: Any, losses: Any, norms: Any, found: Any, spent: Any,
+    rates: Any, momenta: Any, rule: Any, every: int, steps: int, watch: Any,
+    losses: Any, norms: Any, found: Any, spent: Any,
 ) -> tuple[int, int]:  # fmt: skip
-    """`train` cut at the evaluations; see `pacing.advance`, of which this and `layer.advance` are the two copies."""
+    """As `layer.advance`: a compiled function calls another by its name, so that each loop has its own."""
     taken, made = 0, 0
     per_epoch = (data[0].shape[0] + batch_size - 1) // batch_size
     while taken < rates.size:

@@ -220,9 +220,15 @@ def train(
 @compiled
 def advance(
     w: Any, v: Any, net: Any, data: Any, tables: Any, orders: Any, batch_size: int, done: int,
-    rates: Any, momenta: Any, rule: Any, every: int, steps: int, watch: Any, losses: Any, norms: Any, found: Any, spent: Any,
+    rates: Any, momenta: Any, rule: Any, every: int, steps: int, watch: Any,
+    losses: Any, norms: Any, found: Any, spent: Any,
 ) -> tuple[int, int]:  # fmt: skip
-    """`train` cut at the evaluations; see `pacing.advance`, of which this and `dense.advance` are the two copies."""
+    """`train`, with the evaluations that fall between: after each `every`-th update, and after the last of `steps`.
+
+    Fills `found` (evaluations, 4: loss and share right of training rows, then of validation rows) and adds to `spent`
+    the ticks of training and of evaluation. Stops after a loss that is not finite and at the target that `watch`
+    tells (see `pacing.reached`). Returns the numbers of updates and of evaluations.
+    """
     taken, made = 0, 0
     per_epoch = (data[0].shape[1] + batch_size - 1) // batch_size
     while taken < rates.size:
