@@ -130,7 +130,10 @@ class Distance(_NormProbe):
 
 
 class Position(ProbeKind):
-    """Every number of a model of at most ten, before the update: `param/x`, `param/y`."""
+    """Every number of a model of at most ten, before the update: `param/x`, `param/y`.
+
+    The result has what they are in the end: `final_param/x`, `final_param/y`.
+    """
 
     kind: Literal["position"] = "position"
     need: ClassVar[Need] = "position"

@@ -15,7 +15,7 @@ from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
 from batchlab.engines.timing import Stopwatch
-from batchlab.probes import FEW, Need
+from batchlab.probes import FEW, Need, numbers
 
 
 class Norms:
@@ -171,7 +171,15 @@ class Log:
     def _final(self) -> dict[str, float]:
         """What is known at the end alone."""
         average = self._task.average
-        return self._task.evaluate_test() | ({} if average is None else average.facts)
+        own = self._task.evaluate_test() | self._position()
+        return own | ({} if average is None else average.facts)
+
+    def _position(self) -> dict[str, float]:
+        """The numbers of the model, where they were recorded on the way."""
+        if not any(probe.need == "position" for probe in self._cell.probes):
+            return {}
+        values = _flat([p.detach() for p in self._task.params]).tolist()
+        return {f"final_param/{name}": value for name, value in zip(numbers(self._task.shapes), values, strict=True)}
 
 
 def ending(

@@ -81,10 +81,11 @@ class Subsample(nn.Module):
 class TiltedSurface(nn.Module):
     """A point on a surface; what it gives for rows of slopes, shape (rows, 2), is their losses, shape (rows, 1)."""
 
-    def __init__(self, surface: SurfaceKind, start: Point) -> None:
+    def __init__(self, surface: SurfaceKind, start: Point, scatter: float = 0.0) -> None:
         super().__init__()
         self.surface = surface
-        self.x, self.y = (nn.Parameter(torch.tensor([value])) for value in start)
+        first = torch.tensor(start) + (scatter * torch.randn(2) if scatter else 0.0)
+        self.x, self.y = (nn.Parameter(value) for value in torch.split(first, 1))
 
     def forward(self, slopes: Tensor) -> Tensor:
         """`surface(x, y) + s x + t y` for each row (s, t)."""

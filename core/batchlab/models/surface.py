@@ -30,6 +30,8 @@ class OnSurface(ModelKind):
     """What is descended."""
     start: tuple[Coordinate, Coordinate] | None = None
     """Where (default: a place from which this surface shows what is peculiar to it)."""
+    scatter: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Standard deviation, along both axes, of what the seed adds to the start."""
 
     @property
     def begin(self) -> Point:
@@ -47,4 +49,4 @@ class OnSurface(ModelKind):
     def build(self, inputs: Shape, outputs: int) -> "nn.Module":
         from batchlab.models.modules import TiltedSurface
 
-        return TiltedSurface(self.surface, self.begin)
+        return TiltedSurface(self.surface, self.begin, self.scatter)

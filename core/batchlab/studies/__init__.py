@@ -4,9 +4,16 @@ A study is an entry of the tuple at the bottom of its module; this file joins th
 """
 
 from batchlab.claims import Claim
-from batchlab.studies import methods, textbook
+from batchlab.studies import descents, methods, networks, surfaces, textbook
 from batchlab.studies.base import Document, Size, Study
 
 __all__ = ["STUDIES", "Claim", "Document", "Size", "Study"]
 
-STUDIES: dict[str, Study] = {study.name: study for study in (*textbook.STUDIES, *methods.STUDIES)}
+_ALL = (
+    *textbook.STUDIES,
+    *descents.STUDIES,
+    *surfaces.STUDIES,
+    *networks.STUDIES,
+    *methods.STUDIES,
+)
+STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
