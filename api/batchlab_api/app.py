@@ -13,6 +13,7 @@ from batchlab_api import dashboard, middleware, openapi, problems
 from batchlab_api.hosts import Hosts
 from batchlab_api.lab import Lab
 from batchlab_api.routes import (
+    analyses,
     catalog,
     cells,
     checkpoints,
@@ -41,6 +42,7 @@ GUARDED = (
     transitions,
     cells,
     checkpoints,
+    analyses,
     results,
     verdicts,
     curves,

@@ -4,7 +4,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
-PARTS = ("cells", "results", "curves", "plots", "events", "digest", "verdicts", "checkpoints")
+PARTS = ("cells", "results", "curves", "plots", "events", "digest", "verdicts", "checkpoints", "analyses")
 
 
 def experiment(id: str) -> dict[str, str]:

@@ -10,9 +10,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from batchlab_api.problems import MEDIA_TYPE
-from batchlab_api.requests import ExperimentPatch, Login, MoreSeeds, PreviewRequest
+from batchlab_api.requests import AnalysisRequest, ExperimentPatch, Login, MoreSeeds, PreviewRequest
 
-BODIES: tuple[type[BaseModel], ...] = (ExperimentSpec, ExperimentPatch, Login, MoreSeeds, PreviewRequest, Problem)
+BODIES: tuple[type[BaseModel], ...] = (
+    ExperimentSpec,
+    AnalysisRequest,
+    ExperimentPatch,
+    Login,
+    MoreSeeds,
+    PreviewRequest,
+    Problem,
+)
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}}
 

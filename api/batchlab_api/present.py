@@ -1,5 +1,8 @@
 """From the database's rows to the answers' models."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from batchlab_client import models
 from batchlab_db import reads
 from batchlab_db.reads import Row
@@ -27,6 +30,6 @@ def _shown(row: Row) -> dict[str, object]:
     return {**row, "progress": progress.of(row), "links": links.experiment(row["id"])}
 
 
-def cell(row: Row) -> models.Cell:
-    """A cell; the database's own columns are left out."""
-    return models.Cell.model_validate({**row, "id": str(row["id"])})
+def cell(row: Row, analyses: Mapping[str, Any] | None = None) -> models.Cell:
+    """A cell, with what its analyses have found; the database's own columns are left out."""
+    return models.Cell.model_validate({**row, "id": str(row["id"]), "analyses": analyses or {}})

@@ -1,6 +1,6 @@
 """What the smaller endpoints take as a body. (The large one, the spec, is core's.)"""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from batchlab.kinds import Strict
 from batchlab.schedules import Constant, Schedule
@@ -23,6 +23,19 @@ class MoreSeeds(Strict):
     """How many seeds to add to every point of the sweep."""
 
     add: Annotated[int, Field(ge=1, le=10_000, strict=False)]
+
+
+class AnalysisRequest(Strict):
+    """What is to be computed, and from which cells."""
+
+    kind: Text
+    """As in the catalogue's `analyses`."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """Its parameters; what is left out has its default."""
+    cells: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Ids of cells that succeeded; all of them where null. For an analysis of two: its pair, in this order."""
+    checkpoint: Annotated[int, Field(ge=0, le=10**12, strict=False)] | Text = "last"
+    """Which kept weights: a label (last, best_val_loss, best_val_accuracy), or after how many updates."""
 
 
 class Login(Strict):

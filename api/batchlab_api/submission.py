@@ -43,6 +43,7 @@ def dry_run(lab: Lab, document: Any) -> Response:
         name=spec.name,
         cells=len(costs.cells),
         updates=costs.updates,
+        analyses=costs.analyses,
         storage=costs.storage_bytes,
         eta_seconds=eta(costs.updates, living),
         warnings=warnings(costs, living),

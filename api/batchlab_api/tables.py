@@ -21,11 +21,16 @@ def flat(cells: Sequence[models.Cell]) -> list[dict[str, Any]]:
     """A row for each cell with its point, status and results: the same columns in every row."""
     params = list(dict.fromkeys(name for cell in cells for name in cell.params))
     results = list(dict.fromkeys(name for cell in cells for name in cell.result or {}))
+    analysed = [
+        {f"{kind}.{name}": v for kind, values in c.analyses.items() for name, v in values.items()} for c in cells
+    ]
+    found = list(dict.fromkeys(name for values in analysed for name in values))
     return [
         {name: getattr(cell, name) for name in _PLAIN}
         | {name: cell.params.get(name) for name in params}
         | {name: (cell.result or {}).get(name) for name in results}
-        for cell in cells
+        | {name: values.get(name) for name in found}
+        for cell, values in zip(cells, analysed, strict=True)
     ]
 
 
@@ -58,6 +63,16 @@ def parquet(rows: Sequence[Row]) -> bytes:
 
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), sink)
+    return bytes(sink.getvalue())
+
+
+def parquet_of(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """The columns as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(dict(columns)), sink)
     return bytes(sink.getvalue())
 
 

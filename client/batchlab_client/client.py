@@ -176,6 +176,40 @@ class Client:
         """SHA-256 of all that was measured but times: equal digests, equal experiments."""
         return self._send("GET", f"/experiments/{id}/digest", models.Digest)
 
+    def analyse(
+        self,
+        id: str,
+        kind: str,
+        params: Json | None = None,
+        *,
+        cells: Sequence[str] | None = None,
+        checkpoint: str | int = "last",
+    ) -> Sequence[models.Analysis]:
+        """Have the trained cells (or these) analysed; what was asked for before is not computed again."""
+        asked = _given(kind=kind, params=dict(params or {}), cells=cells, checkpoint=checkpoint)
+        return self._send("POST", f"/experiments/{id}/analyses", models.AnalysisList, json=asked).items
+
+    def analyses(self, id: str) -> Sequence[models.Analysis]:
+        """Every analysis of the experiment, the first asked for first."""
+        return self._send("GET", f"/experiments/{id}/analyses", models.AnalysisList).items
+
+    def analysis(self, id: str, analysis: str) -> models.Analysis:
+        """One analysis with its progress and, at its end, its values."""
+        return self._send("GET", f"/experiments/{id}/analyses/{analysis}", models.Analysis)
+
+    def analysis_arrays(self, id: str, analysis: str) -> dict[str, Any]:
+        """The arrays that an analysis has found, as nested lists by name."""
+        return self._json(f"/experiments/{id}/analyses/{analysis}.json")
+
+    def analysis_file(self, id: str, analysis: str, format: Literal["csv", "parquet"] = "csv") -> bytes:
+        """The arrays that an analysis has found, as a long table."""
+        return self._bytes(f"/experiments/{id}/analyses/{analysis}.{format}")
+
+    def cancel_analysis(self, id: str, analysis: str) -> models.Analysis:
+        """Stop an analysis; asking for it again starts it anew."""
+        path = f"/experiments/{id}/analyses/{analysis}/cancel"
+        return self._send("POST", path, models.Analysis, repeat=False)
+
     def checkpoints(self, id: str, *, cells: Sequence[str] | None = None) -> models.CheckpointList:
         """The kept weights of the experiment (or of these cells), and the room that they take."""
         asked = _given(cells=_joined(cells))

@@ -30,17 +30,22 @@ def wait(
 
 
 def watch(client: "Client", id: str, timeout: float | None) -> Iterator[models.Experiment]:
-    """The experiment now and at each change, the finished one last."""
+    """The experiment now and at each change, the finished one last, its analyses included."""
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
     experiment = client.get(id)
     yield experiment
     changes = _changes(client, id, deadline)
-    while experiment.status not in FINISHED:
+    while experiment.status not in FINISHED or _pending(experiment):
         if time.monotonic() >= deadline:
             raise WaitTimeoutError(f"{id} is {experiment.status} after {timeout:g} s; it goes on without you")
         next(changes)
         experiment = _get(client, id)
         yield experiment
+
+
+def _pending(experiment: models.Experiment) -> bool:
+    """Whether something is still to be computed from its trained cells."""
+    return experiment.analyses.queued + experiment.analyses.running > 0
 
 
 def _get(client: "Client", id: str) -> models.Experiment:

@@ -1,6 +1,6 @@
 """From pydantic's errors to ours: paths without the names of union members, and what to do about each fault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -20,6 +20,11 @@ def faults(error: ValidationError, data: Any) -> list[Fault]:
     told = [(detail, loc) for detail, loc in details if detail["type"] != "too_short" or loc not in above]
     found = [_fault(detail, loc) for detail, loc in told]
     return list({fault.loc: fault for fault in reversed(found)}.values())[::-1]
+
+
+def below(found: Sequence[Fault], prefix: Callable[[str], Loc]) -> list[Fault]:
+    """The faults with their paths below `prefix(first key)`."""
+    return [Fault((*prefix(str(fault.loc[0]) if fault.loc else ""), *fault.loc), fault.msg) for fault in found]
 
 
 def _fault(detail: ErrorDetails, loc: Loc) -> Fault:

@@ -58,7 +58,8 @@ def _common(arm: Arm) -> dict[str, Any]:
     names = Cell.model_fields.keys() & ExperimentSpec.model_fields.keys() - {"lr", "momentum", "optimizer", "loss"}
     task_loss = "half_squared_error" if spec.dataset.info().task == "regression" else "cross_entropy"
     usual = "output" if spec.model.gives_loss else task_loss
-    return {name: getattr(spec, name) for name in names} | {"variant": arm.variant, "loss": spec.loss or usual}
+    same = {name: getattr(spec, name) for name in names} | {"checkpoints": spec.kept}
+    return same | {"variant": arm.variant, "loss": spec.loss or usual}
 
 
 def _of_batch(batch: Batch) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from batchlab.analyses import Analysis
 from batchlab.batch_plan import Run
 from batchlab.batch_schedules import BatchSchedule
 from batchlab.batch_schedules import Constant as Unchanged
@@ -16,7 +17,7 @@ from batchlab.cell import Limits, Loss, Precision, Reduction, Shuffle, Target
 from batchlab.claims.claim import Claim
 from batchlab.datasets import Dataset
 from batchlab.init import Init
-from batchlab.keeping import Keep
+from batchlab.keeping import Keep, Last
 from batchlab.kinds import Many, OneOrMany, Strict, one_or_many
 from batchlab.lr_rules import LrRule
 from batchlab.methods.adversaries import Adversary
@@ -178,9 +179,18 @@ class ExperimentSpec(Strict):
     """A value to reach."""
     checkpoints: Annotated[tuple[Keep, ...], Field(max_length=20)] = ()
     """Which weights of each cell are kept, for what is computed from them later: default none."""
+    analyses: Annotated[tuple[Analysis, ...], Field(max_length=20)] = ()
+    """What is computed from the trained cells: from each that succeeds, or, where it takes several, once all have ended
+    (from the smallest and the largest batch of each seed; from all). The last weights are kept for it."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Larger is served first."""
     claims: Annotated[tuple[Claim, ...], Field(max_length=100)] = ()
     """Sentences to be judged by what is measured (`GET /experiments/{id}/verdicts`), beside those of the study."""
     variants: Annotated[tuple[Variant, ...], Field(max_length=100)] = ()
     """Named partial specs, each merged (RFC 7396) over the rest: arms that differ in anything."""
+
+    @property
+    def kept(self) -> tuple[Any, ...]:
+        """The policies for kept weights, with what the analyses need."""
+        missing = any(analysis.needs == "weights" for analysis in self.analyses) and Last() not in self.checkpoints
+        return (*self.checkpoints, Last()) if missing else self.checkpoints

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from batchlab import keeping, metrics
+from batchlab.analyses.groups import groups
 from batchlab.cell import Cell
-from batchlab.errors import Fault, TooLargeError
+from batchlab.errors import Fault, SpecError, TooLargeError
 from batchlab.expand import expand
 from batchlab.experiment import ExperimentSpec
 from batchlab.schedules import Clock
@@ -37,6 +38,8 @@ class Plan:
     storage_bytes: int
     """An estimate for the series and the kept weights, without indexes and compression."""
     warnings: tuple[str, ...]
+    analyses: int = 0
+    """How many follow the training."""
 
 
 def plan(spec: ExperimentSpec, limits: WorkLimits) -> Plan:
@@ -45,7 +48,28 @@ def plan(spec: ExperimentSpec, limits: WorkLimits) -> Plan:
     updates = sum(arm.updates for arm in arms)
     check(sum(arm.cells for arm in arms), updates, limits)
     storage = sum(_storage(arm) for arm in arms)
-    return Plan(expand(spec), updates, storage, tuple(dict.fromkeys(_warnings(arms))))
+    cells = expand(spec)
+    return Plan(cells, updates, storage, tuple(dict.fromkeys(_warnings(arms))), _analyses(spec, cells))
+
+
+def _analyses(spec: ExperimentSpec, cells: Sequence[Cell]) -> int:
+    """How many analyses the spec asks for. SpecError: one makes no sense for these cells."""
+    total = 0
+    for i, analysis in enumerate(spec.analyses):
+        found = groups(analysis.inputs, cells)
+        if not found:
+            raise SpecError.at(("analyses", i), "takes two cells: add batch sizes or seeds")
+        if analysis.needs == "trajectory" and not any(
+            isinstance(keep, keeping.Trajectory) for keep in spec.checkpoints
+        ):
+            raise SpecError.at(("analyses", i), "looks at a trajectory: ask for one in `checkpoints`")
+        try:
+            for group in found:
+                analysis.check([cells[place] for place in group])
+        except SpecError as error:
+            raise SpecError([Fault(("analyses", i, *fault.loc), fault.msg) for fault in error.faults]) from error
+        total += len(found)
+    return total
 
 
 def check(cells: int, updates: int, limits: WorkLimits) -> None:
@@ -68,12 +92,12 @@ def _storage(arm: Arm) -> int:
 
 def _kept(spec: ExperimentSpec, batch: Batch) -> int:
     """Bytes of the weights that are kept of one cell, at most."""
-    if not spec.checkpoints:
+    if not spec.kept:
         return 0
     info = spec.dataset.info()
     size = sum(map(math.prod, spec.model.parameters(info.shape, info.outputs).values()))
     clock = Clock(batch.steps, math.ceil(spec.dataset.train_rows() / batch.rows))
-    return size * WEIGHT_BYTES.get(spec.precision, VALUE_BYTES) * keeping.kept_count(spec.checkpoints, clock)
+    return size * WEIGHT_BYTES.get(spec.precision, VALUE_BYTES) * keeping.kept_count(spec.kept, clock)
 
 
 def _values(spec: ExperimentSpec, batch: Batch) -> float:

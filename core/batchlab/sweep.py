@@ -29,7 +29,7 @@ from batchlab.lr_rules import BatchEntry
 from batchlab.merging import merge
 from batchlab.schedules import Clock, momentum_factors
 
-EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "claims", "variants"})
+EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "claims", "analyses", "variants"})
 """Keys that a variant cannot change."""
 LOOKS = 4096
 """Updates at which a schedule is looked at to see whether it stays within bounds."""

@@ -66,8 +66,15 @@ _CELL = text(
     ORDER BY k.ordinal LIMIT 1
     """
 )
-_RUNNING_HERE = text("SELECT count(*), count(*) FILTER (WHERE isolated) FROM cohorts "
-                     "WHERE status = 'running' AND machine = :machine")  # fmt: skip
+_RUNNING_HERE = text(
+    """
+    SELECT count(*), count(*) FILTER (WHERE isolated) FROM (
+        SELECT isolated FROM cohorts WHERE status = 'running' AND machine = :machine
+        UNION ALL
+        SELECT false FROM analyses WHERE status = 'running' AND machine = :machine
+    ) AS running
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -115,3 +122,11 @@ def must_wait(connection: Connection, isolated: bool, machine: str) -> bool:
     """Whether isolation forbids another slice on this machine now (whose lock is held)."""
     running, alone = connection.execute(_RUNNING_HERE, {"machine": machine}).one()
     return bool(alone or (isolated and running))
+
+
+def alone_is_next(connection: Connection, asked: dict[str, Any]) -> bool:
+    """Whether the machine (whose lock is held) belongs, or is about to, to a cohort that must be alone on it."""
+    _, alone = connection.execute(_RUNNING_HERE, asked).one()
+    experiment_id = None if alone else next_experiment(connection, asked)
+    piece = None if experiment_id is None else next_piece(connection, experiment_id, asked)
+    return bool(alone) or (piece is not None and piece.isolated)

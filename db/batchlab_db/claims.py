@@ -6,7 +6,7 @@ answer may be run again: it finds its own effect and does nothing.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from batchlab.engines.base import Block, CellBlock
 from sqlalchemy import Connection, Engine, text
@@ -93,7 +93,8 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
     """
     ends = {position for position, cell in block.cells.items() if cell.ending is not None}
     last = lease.open <= ends
-    rows = list(_rows(lease, block))
+    ids = {cell.position: cell.id for cell in lease.cells}
+    rows = list(_rows(ids, block))
     weights = kept.serialised(rows)
 
     def work(connection: Connection) -> None:
@@ -109,7 +110,10 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
             checkpoints.save(connection, lease.cohort_id, lease.epoch, checkpoint)
         if last:
             outcomes.finish_cohort(connection, lease.cohort_id, "finished")
-        (outcomes.settle if ends else outcomes.touch)(connection, lease.experiment_id)
+        if ends:
+            outcomes.settle(connection, lease.experiment_id, [ids[position] for position in sorted(ends)])
+        else:
+            outcomes.touch(connection, lease.experiment_id)
 
     fenced(engine, work)
     lease.blocks += 1
@@ -132,9 +136,8 @@ def _store(connection: Connection, rows: Sequence[tuple[int, CellBlock]]) -> Non
             connection.execute(_END, {**known, "status": cell.ending.status, "result": result})
 
 
-def _rows(lease: Lease, block: Block) -> Iterator[tuple[int, CellBlock]]:
+def _rows(ids: Mapping[int, int], block: Block) -> Iterator[tuple[int, CellBlock]]:
     """Each cell's id and stretch, by id: the order of locks."""
-    ids = {cell.position: cell.id for cell in lease.cells}
     yield from sorted(((ids[position], cell) for position, cell in block.cells.items()), key=lambda row: row[0])
 
 

@@ -20,6 +20,10 @@ _WORK = text(
         UNION ALL
         SELECT k.queue, count(*) FROM cells k JOIN open ON open.id = k.experiment_id
         WHERE k.status = 'queued' AND k.cohort_id IS NULL GROUP BY 1
+        UNION ALL
+        SELECT a.queue, count(*) FROM analyses a JOIN experiments e ON e.id = a.experiment_id
+        WHERE a.status = 'queued' AND NOT e.paused AND e.deleted_at IS NULL
+            AND (a.not_before IS NULL OR a.not_before <= clock_timestamp()) GROUP BY 1
     ) AS waiting GROUP BY queue
     """
 )

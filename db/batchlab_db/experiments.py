@@ -13,6 +13,7 @@ from batchlab.spec import parse_spec
 from sqlalchemy import Connection, Engine, text, update
 
 from batchlab_db import locks, outcomes
+from batchlab_db.analyses import losing
 from batchlab_db.engine import transact
 from batchlab_db.errors import NotAllowed, NotFound
 from batchlab_db.submitting import Submitted, insert_cells, submit
@@ -118,6 +119,7 @@ def _close(connection: Connection, experiment_id: str) -> None:
         connection.execute(_FENCE, {"cohort": cohort})
         outcomes.finish_cohort(connection, cohort, "fenced")
     connection.execute(_CANCEL_CELLS, {"id": experiment_id})
+    losing.cancel(connection, experiment_id)
 
 
 def pause(engine: Engine, experiment_id: str) -> None:
@@ -127,6 +129,7 @@ def pause(engine: Engine, experiment_id: str) -> None:
         _refuse_ended(state, "pause")
         for cohort in connection.scalars(_COHORTS, {"id": experiment_id, "statuses": ["running"]}).all():
             outcomes.release(connection, cohort, "fenced")
+        losing.release_all(connection, experiment_id)
         connection.execute(_SET_PAUSED, {"id": experiment_id, "paused": True})
 
     _reshape(engine, experiment_id, work)

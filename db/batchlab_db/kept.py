@@ -7,18 +7,20 @@ cell that is trained again from an earlier state, leaves the same rows.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from batchlab import state
 from batchlab.engines.base import CellBlock, Weights
 from batchlab.errors import DataError
-from batchlab.keeping import Best
+from batchlab.keeping import Best, Last
 from sqlalchemy import Connection, Engine, RowMapping, text
 
+from batchlab_db import checkpoints
 from batchlab_db.checkpoints import PART_BYTES
 from batchlab_db.engine import transact
-from batchlab_db.errors import NotFound
-from batchlab_db.outcomes import touch
+from batchlab_db.errors import NotAllowed, NotFound
 from batchlab_db.reads import storable
+from batchlab_db.touching import touch
 
 MOST_FREED = 100
 """Contents removed at once."""
@@ -60,6 +62,7 @@ _LIST = text(
     ORDER BY c.ordinal, k.step
     """
 )
+_ENDED = text("SELECT cohort_id, steps_done FROM cells WHERE id = :cell")
 _EXISTS = text("SELECT FROM experiments WHERE id = :experiment AND deleted_at IS NULL")
 _HAS = text(
     """
@@ -135,14 +138,30 @@ def take_back(connection: Connection, trained: Mapping[int, int]) -> None:
 
 def listing(connection: Connection, experiment_id: str, cells: Sequence[int] | None = None) -> Sequence[RowMapping]:
     """`cell_id, ordinal, step, labels, sha256, bytes, written_at` by cell and step. Raises NotFound."""
-    _must_exist(connection, experiment_id)
+    must_exist(connection, experiment_id)
     asked = {"experiment": storable(experiment_id), "cells": cells}
     return connection.execute(_LIST, asked).mappings().all()
 
 
-def _must_exist(connection: Connection, experiment_id: str) -> None:
+def must_exist(connection: Connection, experiment_id: str) -> None:
+    """Raises NotFound where there is no such experiment."""
     if connection.execute(_EXISTS, {"experiment": storable(experiment_id)}).one_or_none() is None:
         raise NotFound(f"there is no experiment {experiment_id}")
+
+
+def promote(connection: Connection, cell_id: int) -> dict[str, Any]:
+    """Keep the last weights of a cell that has ended, from its training state; gives their `step` and `sha256`.
+
+    Raises NotAllowed where there is none (any more).
+    """
+    row = connection.execute(_ENDED, {"cell": cell_id}).one()
+    stored = None if row.cohort_id is None else checkpoints.load(connection, row.cohort_id)
+    weights = {} if stored is None else state.weights_of(state.from_bytes(stored.data))
+    if not weights:
+        raise NotAllowed(f"the last weights of cell {cell_id} are not there: train it with `checkpoints`")
+    one = _one(cell_id, row.steps_done, (Last.tag(),), weights)
+    save(connection, [one])
+    return {"step": one.step, "sha256": one.sha256}
 
 
 def load(connection: Connection, sha256: str) -> bytes:
@@ -175,7 +194,7 @@ def delete(engine: Engine, experiment_id: str, cells: Sequence[int] | None = Non
     """
 
     def work(connection: Connection) -> int:
-        _must_exist(connection, experiment_id)
+        must_exist(connection, experiment_id)
         gone = connection.execute(_DELETE, {"experiment": experiment_id, "cells": cells}).rowcount
         touch(connection, experiment_id)
         return int(gone)

@@ -61,6 +61,9 @@ class Lease:
     finished: bool = False
     """Every cell has ended: the cohort is closed, and there is nothing to hand on."""
 
+    def __str__(self) -> str:
+        return f"cohort {self.cohort_id} under epoch {self.epoch}"
+
 
 def fenced(engine: Engine, work: Callable[[Connection], None]) -> None:
     """Run `work`, which begins with `enter`, in one transaction; an outage is the caller's to wait out."""

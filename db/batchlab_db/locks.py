@@ -2,11 +2,12 @@
 
 1. `machine`: claims of one machine take turns (an isolated slice must see who else runs there);
 2. `experiment`: whatever reshapes an experiment takes turns: claim, cancel, pause, resume, retry, seeds, delete;
-3. rows of cohorts, by id; 4. rows of cells, by id;
+3. rows of cohorts, by id; 4. rows of cells, by id; then contents of kept weights, by hash, and rows of analyses, by id;
 5. the row of the experiment, last: slices that end the last two cells at once meet there, and the second one sees
    what the first one did.
 
-Block writes and hand-ons begin at 3, at the row of the cohort that they hold. 1 and 2 end with their transaction.
+Block writes and hand-ons begin at the row of the cohort, or of the analysis, that they hold. 1 and 2 end with their
+transaction. Whoever asks for analyses takes the experiment's row first: the rows that follow are new.
 """
 
 from sqlalchemy import Connection, text

@@ -1,8 +1,13 @@
 """How cohorts, cells and experiments end, in the transaction that ends them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
-_TOUCH = text("UPDATE experiments SET version = version + 1 WHERE id = :id")
+from batchlab_db.analyses import asking
+from batchlab_db.touching import touch
+
+__all__ = ["end_slice", "fail_cohort", "finish_cohort", "release", "settle", "touch"]
 _FINISH = text(
     """
     UPDATE experiments e SET finished_at = clock_timestamp(),
@@ -33,16 +38,15 @@ _FAIL_CELLS = text(
 )
 
 
-def touch(connection: Connection, experiment_id: str) -> None:
-    """Tell readers that something changed. Takes the experiment's row: the last lock of a transaction."""
-    connection.execute(_TOUCH, {"id": experiment_id})
+def settle(connection: Connection, experiment_id: str, ended: Sequence[int] = ()) -> None:
+    """Touch the experiment, end it where nothing of it is left to run, and queue what is to be computed from it.
 
-
-def settle(connection: Connection, experiment_id: str) -> None:
-    """Touch the experiment, and end it where nothing of it is left to run."""
+    `ended`: the cells that this transaction has ended.
+    """
     touch(connection, experiment_id)
     # A statement of its own: it sees what the transaction that held the row before has committed.
     connection.execute(_FINISH, {"id": experiment_id})
+    asking.of_spec(connection, experiment_id, ended)
 
 
 def end_slice(connection: Connection, cohort_id: int, outcome: str) -> None:

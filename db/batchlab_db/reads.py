@@ -32,7 +32,7 @@ _SHOWN = f"""
         WHEN started_at IS NOT NULL THEN 'running'
         ELSE 'queued' END AS status
     FROM (
-        SELECT e.*, c.*, recent.speed, EXISTS (
+        SELECT e.*, c.*, a.analyses, recent.speed, EXISTS (
             SELECT FROM workers w WHERE w.{LIVING}
                 AND ('any' = ANY(c.needs) OR (w.queues || w.device) && c.needs)) AS served
         FROM chosen e
@@ -49,6 +49,10 @@ _SHOWN = f"""
                 coalesce(array_agg(DISTINCT {_NEED}) FILTER (WHERE status IN ('queued', 'running')), '{{}}') AS needs
             FROM cells WHERE experiment_id = e.id
         ) c
+        CROSS JOIN LATERAL (
+            SELECT coalesce(jsonb_object_agg(status, n), '{{}}') AS analyses
+            FROM (SELECT status, count(*) AS n FROM analyses WHERE experiment_id = e.id GROUP BY 1) counted
+        ) a
         CROSS JOIN LATERAL (
             SELECT (sum(updates) / nullif(extract(epoch FROM clock_timestamp() - min(started_at)), 0))::float8 AS speed
             FROM slices WHERE experiment_id = e.id AND started_at > clock_timestamp() - make_interval(secs => :recent)
@@ -89,7 +93,7 @@ class Page:
 
 def experiment(connection: Connection, experiment_id: str, alive_seconds: float) -> Row:
     """One experiment: its columns with `spec` and `metrics`, `status`, cells by status (`queued` .. `cancelled`),
-    `updates_done`, `updates_left`, and `speed` (updates a second of late; None where nothing ran).
+    `updates_done`, `updates_left`, `analyses` by status, `speed` (updates a second of late; None where nothing ran).
 
     Raises NotFound.
     """

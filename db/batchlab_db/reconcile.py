@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from batchlab_db import broker, disk, facts, locks
+from batchlab_db.analyses import losing
 from batchlab_db.demand import demand
 from batchlab_db.engine import transact
 from batchlab_db.periodic import Every
@@ -29,12 +30,15 @@ PATIENCE = 1.0
 JITTER = 0.2
 T = TypeVar("T")
 
-_CAP = text(
-    """
-    UPDATE cohorts SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
-    WHERE status = 'running' AND lease_until > clock_timestamp() + make_interval(secs => 2 * :seconds)
-    """
-)
+_CAPS = [
+    text(
+        f"""
+        UPDATE {table} SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
+        WHERE status = 'running' AND lease_until > clock_timestamp() + make_interval(secs => 2 * :seconds)
+        """
+    )
+    for table in ("cohorts", "analyses")
+]
 _EXPIRED = text(
     """
     SELECT id FROM cohorts
@@ -74,7 +78,7 @@ class Pass:
         self.engine, self.settings, self.report = engine, settings, Report()
 
     def run(self) -> Report:
-        steps = (self.rescue, self.resend, self.purge, self.watch_disk)
+        steps = (self.rescue, self.rescue_analyses, self.resend, self.purge, self.watch_disk)
         done = [self._guarded(step.__name__, step) for step in steps]
         if all(done):
             self._guarded("liveness", lambda: self._do(lambda c: facts.put(c, "reconciler")))
@@ -94,7 +98,7 @@ class Pass:
 
     def rescue(self) -> None:
         # A lease further ahead than any can be comes of a clock that was set back: it must not freeze the cohort.
-        self._do(lambda c: c.execute(_CAP, {"seconds": self.settings.lease_seconds}))
+        self._do(partial(_cap, {"seconds": self.settings.lease_seconds}))
         for cohort in self._expired():
             self._guarded(f"rescue of {cohort}", partial(self._rescue_one, cohort))
 
@@ -110,6 +114,18 @@ class Pass:
             asked = {"after": page[-1], "page": PAGE}
             page = self._do(partial(_page, asked))
             yield from page
+
+    def rescue_analyses(self) -> None:
+        page: Sequence[str] = [""]
+        while page:
+            page = self._do(partial(losing.expired, after=page[-1], page=PAGE))
+            for analysis in page:
+                self._guarded(f"rescue of analysis {analysis}", partial(self._rescue_analysis, analysis))
+
+    def _rescue_analysis(self, analysis: str) -> None:
+        if self._do(lambda c: losing.rescue(c, analysis, self.settings.max_losses)):
+            self.report.rescued += 1
+            log.info("rescued", analysis=analysis)
 
     def resend(self) -> None:
         """Wake idle workers where there is work, but not more often than every `resend_seconds` in the whole lab."""
@@ -133,6 +149,11 @@ class Pass:
         if self.settings.database_volume is not None:
             known = json.dumps({"pause": disk.shortage(self.settings, "pause") is not None})
             self._do(lambda c: facts.put(c, "disk", known))
+
+
+def _cap(asked: Mapping[str, float], connection: Connection) -> None:
+    for statement in _CAPS:
+        connection.execute(statement, asked)
 
 
 def _page(asked: Mapping[str, int], connection: Connection) -> Sequence[int]:

@@ -1,13 +1,11 @@
 """Taking a cohort from a holder that is gone, and what its loss costs."""
 
-import random
-
 from sqlalchemy import Connection, RowMapping, text
 
 from batchlab_db import facts
+from batchlab_db.analyses import losing
+from batchlab_db.backoff import delay_after
 from batchlab_db.outcomes import fail_cohort, release, touch
-
-LONGEST_DELAY = 60.0
 
 _HELD = text(
     """
@@ -40,7 +38,7 @@ def rescue(connection: Connection, cohort_id: int, max_losses: int) -> bool:
 
 
 def bury(connection: Connection, worker: str, pid: int, why: str, max_losses: int) -> int:
-    """Take back at once what a worker process held that is known to be dead; returns how many cohorts that were.
+    """Take back at once what a worker process held that is known to be dead: cohorts and analyses; returns how many.
 
     `worker` begins its id, `pid` was its number; `why` is what killed it: a cause that cells may fail with, or `lost`.
     """
@@ -48,9 +46,10 @@ def bury(connection: Connection, worker: str, pid: int, why: str, max_losses: in
     held = connection.execute(_DEAD, dead).mappings().all()
     for row in held:
         lose(connection, row, max_losses, f"on {row['machine']}, in {row['phase']}", why)
+    freed = len(held) + losing.bury(connection, worker, pid, why, max_losses)
     connection.execute(_FORGET, dead)
-    facts.count(connection, "rescues_total", len(held))
-    return len(held)
+    facts.count(connection, "rescues_total", freed)
+    return freed
 
 
 def lose(connection: Connection, held: RowMapping, most: int, where: str, cause: str = "lost") -> None:
@@ -63,8 +62,7 @@ def lose(connection: Connection, held: RowMapping, most: int, where: str, cause:
         message = f"the worker was lost {losses} times without progress, last {where}"
         fail_cohort(connection, held["id"], held["experiment_id"], cause, message)
         return
-    delay = min(2.0**losses, LONGEST_DELAY) * random.uniform(0.75, 1.25) if losses else 0.0
-    release(connection, held["id"], "lost", losses=losses, delay=delay)
+    release(connection, held["id"], "lost", losses=losses, delay=delay_after(losses))
     touch(connection, held["experiment_id"])
 
 

@@ -1,6 +1,5 @@
 """Storing an experiment and its cells, once for each idempotency key."""
 
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from batchlab_db import data
 from batchlab_db.engine import transact
 from batchlab_db.errors import KeyReused
+from batchlab_db.ids import new_id
 from batchlab_db.tables import Cell as CellRow
 from batchlab_db.tables import Experiment, IdempotencyKey
-
-ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Thirty-two characters that no reader mistakes for one another."""
-ID_LENGTH = 12
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,6 @@ def submit(
     row = experiment_row(new_id(), spec, plan)
     given = None if key is None else {"key": key, "body_sha256": body_sha256 or "", "experiment_id": row["id"]}
     return transact(engine, lambda connection: _submit(connection, row, plan.cells, given))
-
-
-def new_id() -> str:
-    """A fresh experiment id."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
 
 
 def _submit(

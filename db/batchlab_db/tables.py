@@ -258,6 +258,68 @@ class KeptWeights(Base):
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class Analysis(Base):
+    """What is, or is to be, computed from trained cells. `epoch` is its fence, as a cohort's is."""
+
+    __tablename__ = "analyses"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    key: Mapped[str]
+    """SHA-256 of `document` and `subjects`: what was asked for before is not computed again."""
+    kind: Mapped[str]
+    document: Mapped[Json]
+    """The resolved `batchlab.analyses.Analysis`."""
+    subjects: Mapped[list[Json]] = mapped_column(JSONB)
+    """The cells, each with the `steps` and `sha256s` of the weights that are looked at."""
+    status: Mapped[str] = mapped_column(server_default="queued")
+    cause: Mapped[str | None]
+    message: Mapped[str | None]
+    fraction: Mapped[float] = mapped_column(server_default="0")
+    epoch: Mapped[int] = mapped_column(server_default="0")
+    worker_id: Mapped[str | None]
+    machine: Mapped[str | None]
+    device: Mapped[str | None]
+    queue: Mapped[str]
+    """any, cpu or gpu."""
+    phase: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    losses: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Leases lost since the last progress (a stored state)."""
+    progressed: Mapped[bool] = mapped_column(server_default=text("false"))
+    state_sha256: Mapped[str | None]
+    """Of the state from which it goes on."""
+    found: Mapped[Json | None]
+    """Values by name."""
+    meta: Mapped[Json | None]
+    """How far to trust them."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    served_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("experiment_id", "key"),
+        CheckConstraint("status IN ('queued','running','succeeded','failed','cancelled')", name="status"),
+        Index("ix_analyses_open", "status", postgresql_where=text("status IN ('queued','running')")),
+        {"postgresql_with": {"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.01}},
+    )
+
+
+class AnalysisPart(Base):
+    """A stretch of what belongs to an analysis: its `state`, or the `arrays` that it has found (safetensors)."""
+
+    __tablename__ = "analysis_parts"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id", ondelete="CASCADE"), primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes]
+
+    __table_args__ = ({"postgresql_with": {"toast.autovacuum_vacuum_scale_factor": 0.02}},)
+
+
 class Worker(Base):
     """A worker process, by its own account every few seconds."""
 

@@ -1,7 +1,8 @@
 """The first half of a claim: choose, form where needed, and take, in one short transaction."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -50,7 +51,7 @@ def take(connection: Connection, me: WorkerInfo, settings: Settings, engines: En
         return "leftover"
     asked = choosing.parameters(me, settings)
     experiment_id = choosing.next_experiment(connection, asked)
-    if experiment_id is None or connection.execute(_DISK_PAUSE, asked).first() is not None:
+    if experiment_id is None or disk_is_short(connection, asked):
         return None
     locks.experiment(connection, experiment_id)
     piece = choosing.next_piece(connection, experiment_id, asked)
@@ -62,6 +63,11 @@ def take(connection: Connection, me: WorkerInfo, settings: Settings, engines: En
     if cohort_id is None:
         return "again"
     return _lease(connection, replace(piece, cohort_id=cohort_id), me, settings)
+
+
+def disk_is_short(connection: Connection, asked: Mapping[str, Any]) -> bool:
+    """Whether the database's volume is nearly full, by the account of whoever can see it."""
+    return connection.execute(_DISK_PAUSE, asked).first() is not None
 
 
 def _lease(connection: Connection, piece: Piece, me: WorkerInfo, settings: Settings) -> Lease:

@@ -34,7 +34,7 @@ def stored(client: TestClient) -> int:
 def test_every_route_but_the_open_ones_wants_the_token(guarded: TestClient) -> None:
     seen = set()
     for method, path in routes(guarded.app):  # type: ignore[arg-type]
-        address = path.format(id="abc", cell="1", name="x", format="svg", sha256="0" * 64)
+        address = path.format(id="abc", cell="1", name="x", format="svg", sha256="0" * 64, analysis="abc")
         answer = guarded.request(method, address)
         seen.add((method, path))
         if (method, path) in OPEN:

@@ -7,8 +7,10 @@ from celery import Celery
 from celery.worker import state as celery_state
 from sqlalchemy.exc import SQLAlchemyError
 
+from batchlab_worker.analysing import run_analysis
 from batchlab_worker.bench import Bench
 from batchlab_worker.slices import run_slice
+from batchlab_worker.stretch import Outcome
 
 log = structlog.get_logger("batchlab.worker")
 
@@ -42,12 +44,23 @@ def work(bench: Bench) -> None:
     except SQLAlchemyError as error:  # nothing was claimed; the reconciler will wake us again
         log.warning("database away", error=type(error).__name__)
     finally:
-        bench.work_on(None)
+        bench.work_on()
+
+
+def run_next(bench: Bench) -> Outcome | None:
+    """A slice of training, or of an analysis after one of training, so that neither waits for the other's end."""
+    kinds = (run_slice, run_analysis)
+    for kind in kinds[::-1] if bench.trained_last else kinds:
+        outcome = kind(bench)
+        if outcome is not None:
+            bench.trained_last = kind is run_slice
+            return outcome
+    return None
 
 
 def _has_more(bench: Bench) -> bool:
     """Run a slice; whether there is more to do that nobody could be woken for."""
-    if run_slice(bench) is None:
+    if run_next(bench) is None:
         return False
     if bench.service.over:
         bench.control.leave()  # the supervisor starts a fresh process

@@ -52,6 +52,8 @@ class Bench:
     trainers: Trainers = field(default_factory=Trainers)
 
     service: Service = field(init=False)
+    trained_last: bool = False
+    """Whether the last slice was one of training."""
     tell: Callable[[], None] = lambda: None
     """Has the next heartbeat come at once."""
 
@@ -63,11 +65,11 @@ class Bench:
         """The queue whose wake-ups are meant for workers like this one."""
         return "gpu" if "gpu" in self.me.queues else "cpu"
 
-    def work_on(self, cohort_id: int | None) -> None:
-        """Say what is being trained (None: nothing); others are told at once when work begins and when it ends."""
-        turned = (self.control.cohort_id is None) != (cohort_id is None)
-        self.control.cohort_id = cohort_id
-        if turned:
+    def work_on(self, cohort_id: int | None = None, *, analysis_id: str | None = None) -> None:
+        """Say what is being trained or analysed; others are told at once when work begins and when it ends."""
+        control, before = self.control, self.control.busy
+        control.cohort_id, control.analysis_id = cohort_id, analysis_id
+        if control.busy != before:
             self.tell()
 
     def has_room(self) -> bool:

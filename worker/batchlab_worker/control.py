@@ -15,6 +15,8 @@ class Control:
     """Disk space is short: nothing more is claimed."""
     cohort_id: int | None = None
     """What is being trained."""
+    analysis_id: str | None = None
+    """What is being analysed."""
     speeds: dict[str, float] = field(default_factory=dict)
     """Measured updates per second by engine."""
     _left_at: float = 0.0
@@ -31,11 +33,16 @@ class Control:
         return time.monotonic() - self._left_at if self.leaving else 0.0
 
     @property
+    def busy(self) -> bool:
+        """Whether something is being trained or analysed."""
+        return self.cohort_id is not None or self.analysis_id is not None
+
+    @property
     def state(self) -> str:
         """As `workers.state` has it."""
         if self.leaving:
             return "draining"
-        if self.cohort_id is not None:
+        if self.busy:
             return "busy"
         return "paused: disk" if self.paused else "idle"
 

@@ -16,11 +16,14 @@ Point = Literal[
     "before-hand-on",
     "after-hand-on",
 ]
+AnalysisPoint = Literal[
+    "claim-analysis", "before-state", "after-state", "before-analysis-hand-on", "before-finding", "after-finding"
+]
 
 _passes: Counter[str] = Counter()
 
 
-def point(name: Point) -> None:
+def point(name: Point | AnalysisPoint) -> None:
     """Die here, without a word, if this pass through `name` is the one asked for."""
     wanted = os.environ.get("BATCHLAB_CRASH_AT")
     if wanted is None:

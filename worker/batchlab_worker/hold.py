@@ -15,19 +15,16 @@ from types import TracebackType
 from typing import Literal
 
 import structlog
-from batchlab_db import claims
 from batchlab_db.engine import may_retry
 from batchlab_db.errors import Fenced
-from batchlab_db.leases import Lease
 from batchlab_db.periodic import Every
 from batchlab_db.settings import Settings
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from batchlab_worker.control import Control
 from batchlab_worker.supervisor import EX_TEMPFAIL
 
-Phase = Literal["load", "prepare", "train", "save"]
+Phase = Literal["load", "prepare", "train", "analyse", "save"]
 PREPARING: frozenset[Phase] = frozenset({"load", "prepare"})
 PREPARE_FACTOR = 6.0
 """Fetching data and compiling may take this many times `stall_seconds` without a sign of progress."""
@@ -44,11 +41,12 @@ class LeaseOver(Exception):
 class Hold:
     """A lease from its claim to its hand-on; a context manager around the slice."""
 
-    def __init__(self, engine: Engine, lease: Lease, settings: Settings, control: Control, claimed_at: float) -> None:
-        """`claimed_at`: monotonic time before the claim was asked for."""
-        self.lease = lease
+    def __init__(
+        self, lease: object, renew: Callable[[str], None], settings: Settings, control: Control, claimed_at: float
+    ) -> None:
+        """`renew(phase)` renews the lease; `claimed_at`: monotonic time before the claim was asked for."""
         self.phase: Phase = "load"
-        self._engine, self._settings, self._control = engine, settings, control
+        self._lease, self._renewal, self._settings, self._control = lease, renew, settings, control
         self._writing = threading.Lock()
         self._fenced = False
         self._asked_at = claimed_at
@@ -118,7 +116,7 @@ class Hold:
         try:
             self._check()
             asked_at = time.monotonic()
-            claims.renew(self._engine, self.lease, self.phase)
+            self._renewal(self.phase)
             self._asked_at = asked_at
         except Fenced:
             self._fenced = True
@@ -132,6 +130,6 @@ class Hold:
         """Renew no more; once the lease is over, end the process, which hangs: its supervisor starts a fresh one."""
         if self._seconds_left() > 0:
             return
-        log.error("stalled", phase=self.phase, cohort=self.lease.cohort_id, epoch=self.lease.epoch)
+        log.error("stalled", phase=self.phase, work=str(self._lease))
         faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
         os._exit(EX_TEMPFAIL)

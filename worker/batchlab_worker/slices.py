@@ -1,14 +1,10 @@
-"""A slice: claim a cohort, go on from its checkpoint, train for a bounded time, record each block, hand on.
+"""A slice of training: claim a cohort, go on from its checkpoint, train for a bounded time, record each block, hand on.
 
-Whatever goes wrong in between is caught here and ends in one of the outcomes; a slice never raises.
+Whatever goes wrong in between is caught (`stretch`) and ends in one of the outcomes; a slice never raises.
 """
 
-import gc
 import json
-import sys
 import time
-from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 from batchlab import engines, state
@@ -18,15 +14,12 @@ from batchlab.engines.base import Block, CellBlock, Snapshot
 from batchlab_db import claims
 from batchlab_db.errors import Fenced
 from batchlab_db.leases import Lease
-from sqlalchemy.exc import SQLAlchemyError
 
-from batchlab_worker import causes, crash, device
+from batchlab_worker import crash, device
 from batchlab_worker.bench import Bench
-from batchlab_worker.hold import Hold, LeaseOver
+from batchlab_worker.hold import Hold
 from batchlab_worker.pace import Pace
-from batchlab_worker.supervisor import EX_TEMPFAIL
-
-Outcome = Literal["finished", "handed_on", "stopped", "fenced", "failed", "lost"]
+from batchlab_worker.stretch import Outcome, Stretch, free_memory
 
 log = structlog.get_logger("batchlab.slice")
 
@@ -49,38 +42,24 @@ def run_slice(bench: Bench) -> Outcome | None:
     outcome = slice_.run()
     slice_.report(outcome)
     if outcome in ("failed", "lost"):
-        _free_memory()
+        free_memory()
     bench.service.slice_ended(slice_.dataset)
     return outcome
 
 
-@dataclass
-class Slice:
+class Slice(Stretch):
     """One bounded stretch of work on a claimed cohort."""
 
-    bench: Bench
     lease: Lease
-    began: float
-    """Monotonic time before the claim."""
-    updates: int = 0
-    """Of all its cells together."""
-    train_seconds: float = 0.0
-    message: str | None = None
-    """What went wrong."""
-    dataset: Dataset | None = None
 
-    def run(self) -> Outcome:
-        """Train, hand on, and turn whatever goes wrong into an outcome."""
-        with Hold(self.bench.engine, self.lease, self.bench.settings, self.bench.control, self.began) as hold:
-            try:
-                return self._work(hold)
-            except (Fenced, LeaseOver) as error:
-                self.message = str(error) or type(error).__name__
-                return "fenced"
-            except BaseException as error:
-                return self._ended_by(error, hold)
+    def __init__(self, bench: Bench, lease: Lease, began: float) -> None:
+        super().__init__(bench, lease, began)
+        self.updates = 0
+        """Of all its cells together."""
+        self.train_seconds = 0.0
+        self.dataset: Dataset | None = None
 
-    def _work(self, hold: Hold) -> Outcome:
+    def work(self, hold: Hold) -> Outcome:
         self._train(hold)
         if self.lease.finished:
             return "finished"
@@ -127,29 +106,14 @@ class Slice:
         self.updates += sum(map(updates_of, block.cells.values()))
         self.train_seconds += block.train_seconds
 
-    def _ended_by(self, error: BaseException, hold: Hold) -> Outcome:
-        """Let go of the cohort after an error that is not the lease's."""
-        self.message = causes.message_of(error)
-        log.error("error in a slice", cohort=self.lease.cohort_id, exc_info=error)
-        if causes.is_database_full(error):
-            return "lost"  # nothing can be written, and nothing is the cell's fault: the lease runs out
-        try:
-            return self._let_go(error, hold)
-        except (Fenced, LeaseOver, SQLAlchemyError) as second:
-            log.warning("could not say why", error=causes.message_of(second))
-            return "fenced"
+    def renew(self, phase: str) -> None:
+        claims.renew(self.bench.engine, self.lease, phase)
 
-    def _let_go(self, error: BaseException, hold: Hold) -> Outcome:
-        engine, lease, message = self.bench.engine, self.lease, causes.message_of(error)
-        lab_fault = isinstance(error, SQLAlchemyError)
-        if not lab_fault and (causes.is_device_error(error) or not device.works(device.own(lease.device))):
-            self.bench.control.leave(EX_TEMPFAIL)
-            lab_fault = True
-        if lab_fault:  # not the cell's: another try, here or elsewhere, may go well
-            hold.write(lambda: claims.give_up(engine, lease, self.bench.settings, message))
-            return "lost"
-        hold.write(lambda: claims.fail(engine, lease, causes.cause_of(error), message))
-        return "failed"
+    def give_up(self, why: str) -> None:
+        claims.give_up(self.bench.engine, self.lease, self.bench.settings, why)
+
+    def fail(self, cause: str, message: str) -> None:
+        claims.fail(self.bench.engine, self.lease, cause, message)
 
     def report(self, outcome: Outcome) -> None:
         """One line in the log; and the speed, for estimates of the time left."""
@@ -176,11 +140,3 @@ class Slice:
 def updates_of(cell: CellBlock) -> int:
     """Updates of one cell's stretch."""
     return max((len(values) for values in cell.updates.values()), default=0)
-
-
-def _free_memory() -> None:
-    """Give back what a failed slice held, also on the GPU."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from batchlab.results import group_cells
 from batchlab_client import models
 from batchlab_db import cells
+from batchlab_db.analyses import reads as analyses
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
@@ -26,8 +27,9 @@ def get_results(
     lab: LabDep, id: ExperimentId, format: Annotated[Format, Query(description="csv and parquet: by cell.")] = "json"
 ) -> models.Results:
     """Every cell with its result, and the means over seeds."""
+    found = lab.read(analyses.by_cell, id)
     rows = lab.read(cells.every, id)
-    shown = [present.cell(row) for row in rows]
+    shown = [present.cell(row, found.get(row["id"])) for row in rows]
     if format != "json":
         return _file(shown, format, f"{id}-results.{format}")  # type: ignore[return-value]
     groups = [models.Group.model_validate(group) for group in group_cells([dict(row) for row in rows])]

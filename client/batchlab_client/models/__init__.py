@@ -4,6 +4,7 @@ Ids are text, times are UTC, and a number that is not finite arrives as None. Fi
 unknown ones are ignored when reading.
 """
 
+from batchlab_client.models.analyses import AnalysedCell, Analysis, AnalysisCounts, AnalysisList
 from batchlab_client.models.base import CellStatus, Links, Model, Number, Status
 from batchlab_client.models.catalogue import (
     Claim,
@@ -34,6 +35,10 @@ from batchlab_client.models.results import Curves, CurveSeries, Digest, Estimate
 from batchlab_client.models.verdicts import Power, PowerPair, Verdict, Verdicts
 
 __all__ = [
+    "AnalysedCell",
+    "Analysis",
+    "AnalysisCounts",
+    "AnalysisList",
     "ByeEvent",
     "Cell",
     "CellCounts",

@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
+from batchlab_client.models.analyses import AnalysisCounts
 from batchlab_client.models.base import CellStatus, Links, Model, Number, Status
 
 
@@ -46,8 +49,10 @@ class PlanReport(Model):
     cells: int
     updates: int
     """Updates of all cells together."""
+    analyses: int = 0
+    """How many follow the training."""
     storage: int
-    """Bytes of series in the database, about."""
+    """Bytes of series and kept weights in the database, about."""
     eta_seconds: Number
     """Time on the workers that are alive now; null where their speed is not known."""
     warnings: list[str]
@@ -67,6 +72,9 @@ class ExperimentSummary(Model):
     finished_at: datetime | None
     error: str | None
     progress: Progress
+    """Of the training."""
+    analyses: AnalysisCounts = Field(default_factory=AnalysisCounts)
+    """What is computed from its trained cells, by status."""
     links: Links
 
 
@@ -112,6 +120,8 @@ class Cell(Model):
     steps_done: int
     steps_total: int
     result: dict[str, Any] | None
+    analyses: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """In results: kind -> what its analyses have found."""
 
 
 class CellPage(Model):
