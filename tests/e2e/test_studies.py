@@ -29,6 +29,7 @@ def test_a_study_runs_by_its_name_and_draws_its_plots(name: str, client: Client,
     assert (ended.study, ended.status, ended.progress.cells.failed) == (name, "succeeded", 0), ended.error
     listed = [plot.name for plot in client.plots(id)]
     assert listed[: len(STUDIES[name].plots)] == list(STUDIES[name].plots)
+    assert {claim.id for claim in client.verdicts(id).claims} == {claim.id for claim in STUDIES[name].claims}
     for plot in STUDIES[name].plots:
         chart = json.loads(client.plot(id, plot, "json"))
         assert "Nothing to show" not in json.dumps(chart), f"{plot} is empty"
@@ -42,6 +43,8 @@ def test_studies_are_run_from_the_command_line_into_a_folder(lab: Embedded, tmp_
     plots = STUDIES["time-per-update"].plots
     assert page.count("data:image/svg+xml;base64,") == len(plots)
     assert all((tmp_path / "time-per-update" / f"{plot}.png").stat().st_size for plot in plots)
+    assert all((tmp_path / "time-per-update" / f"picture.{theme}.svg").exists() for theme in ("light", "dark"))
+    assert all(claim.text in page for claim in STUDIES["time-per-update"].claims)
 
 
 def test_a_study_that_does_not_exist_is_refused_with_those_that_do(
@@ -51,3 +54,24 @@ def test_a_study_that_does_not_exist_is_refused_with_those_that_do(
     assert "time-per-update" in "".join(capsys.readouterr())
     assert cli.run(["studies", "--json", "--url", lab.url]) == exits.SUCCEEDED
     assert {study["name"] for study in json.loads(capsys.readouterr().out)} == set(STUDIES)
+
+
+def test_experiments_are_compared_on_the_command_line(
+    client: Client, lab: Embedded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = {
+        "dataset": {"kind": "sectors"},
+        "model": {"kind": "softmax"},
+        "batch_sizes": [50, 200],
+        "lr": {"rule": "fixed", "base": 0.5},
+        "budget": {"epochs": 2},
+    }
+    ids = [client.submit({**spec, "momentum": momentum}).id for momentum in (0.0, 0.9)]
+    assert all(client.wait(id, timeout=PATIENCE).status == "succeeded" for id in ids)
+    assert cli.run(["compare", *ids, "--json", "--url", lab.url]) == exits.SUCCEEDED
+    found = json.loads(capsys.readouterr().out)
+    assert found["specs"] == {"momentum": [0.0, 0.9]}
+    assert [len(values) for values in found["points"].values()] == [2] * 2
+    assert cli.run(["compare", *ids, "--url", lab.url]) == exits.SUCCEEDED
+    assert "momentum" in capsys.readouterr().out
+    assert cli.run(["compare", ids[0], "--url", lab.url]) == exits.REFUSED

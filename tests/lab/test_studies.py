@@ -47,6 +47,22 @@ def test_a_study_is_one_line_and_a_line_for_each_fault() -> None:
     assert ended(faults=["plot p: busy"]).line.endswith("\n  plot p: busy")
 
 
+def test_verdicts_are_counted_in_the_line_and_told_on_the_page(tmp_path: Path) -> None:
+    numbers: dict[str, Any] = dict.fromkeys(
+        ("effect", "smallest_effect", "ci95", "ci_holm", "p", "p_holm", "hedges_g", "seeds_needed", "left_out")
+    )
+    claim = {"text": "It <falls>.", "source": "figure 1", "reason": "because", "test": "t", "measured": "a slope"}
+    claims = [
+        models.Verdict(id=str(i), verdict=verdict, claimed=(None, None), n=3, cells=[], **claim, **numbers)
+        for i, verdict in enumerate(("supported", "inconclusive", "supported"))
+    ]
+    outcome = ended(claims=claims)
+    assert "2 supported, 1 inconclusive" in outcome.line
+    keep(tmp_path, outcome)
+    index.write(tmp_path, "small")
+    assert "It &lt;falls&gt;." in (tmp_path / index.PAGE).read_text()
+
+
 def test_going_on_leaves_out_what_ended_well_at_that_size(tmp_path: Path) -> None:
     keep(tmp_path, ended("well"))
     keep(tmp_path, ended("badly", faults=["why"]))

@@ -139,6 +139,9 @@ def _labelled(labels: Sequence[str]) -> dict[str, Any]:
 
 def finish(chart: Any, title: str, lines: Sequence[str], description: str, options: Options) -> alt.TopLevelMixin:
     """Title, wrapped subtitle, text for screen readers and theme."""
+    if options.bare:
+        bare: alt.TopLevelMixin = chart.properties(description=description).configure(**theme.config(options.theme))
+        return bare
     columns = int((options.pixels - INDENT) / SMALL)
     heading = alt.TitleParams(words.wrap([title], int(columns * 0.75)), subtitle=words.wrap(lines, columns))
     finished: alt.TopLevelMixin = chart.properties(title=heading, description=description)

@@ -20,6 +20,8 @@ class Options(BaseModel):
     """Of a panel's plotting area, in CSS pixels; by default in proportion to its width."""
     scale: Annotated[float, Field(ge=0.5, le=4)] = 2.0
     """Pixels of a PNG for each CSS pixel."""
+    bare: bool = False
+    """Without title and subtitle, for a page that says the same beside the picture."""
     theme: Literal["light", "dark"] = "light"
     """Light for paper, dark for a dark page."""
 

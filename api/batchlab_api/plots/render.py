@@ -81,7 +81,7 @@ def _encode(spec: dict[str, Any], format: Format, options: Options, drawer: Draw
 
 def _page(spec: dict[str, Any]) -> str:
     """One page with everything in it. The chart's own texts are the user's: none of them can end the script."""
-    title = spec["title"]["text"]
+    title = spec.get("title", {}).get("text", "batchlab")
     return PAGE.format(
         title=escape(" ".join(title) if isinstance(title, list) else title),
         description=escape(spec["description"]),

@@ -6,6 +6,7 @@ import * as keys from "./parts/keys.js";
 import * as login from "./parts/login.js";
 import * as menus from "./parts/menu.js";
 import * as theme from "./parts/theme.js";
+import { comparePage } from "./compare/page.js";
 import { experimentPage } from "./pages/experiment.js";
 import { experimentsPage } from "./pages/experiments.js";
 import { lostPage } from "./pages/lost.js";
@@ -24,6 +25,7 @@ const ROUTES = [
   { matches: (path) => path[0] === "experiments", key: withId, page: experimentPage },
   { matches: only("studies"), key: whole, page: studiesPage },
   { matches: (path) => path[0] === "studies" && path.length === 2, key: withId, page: studyPage },
+  { matches: only("compare"), key: whole, page: comparePage },
   { matches: only("new"), key: whole, page: newPage },
   { matches: only("workers"), key: whole, page: workersPage },
   { matches: () => true, key: (path) => path.join("/"), page: lostPage },

@@ -42,7 +42,10 @@ class Study(Model):
     sizes: list[str]
     plots: list[str]
     claims: list[Claim]
+    topic: str = ""
+    """What it is about: gradients, time, learning rates and so on."""
     links: Links
+    """Itself, how it is started, and its picture where one has been drawn."""
 
 
 class StudyList(Model):

@@ -29,7 +29,7 @@ figure {{ margin: 1rem 0; }} img {{ max-width: 100%; }}
 <h1>Studies, size {size}</h1>
 <p class="faint">{summary}</p>
 <table><thead><tr><th>study</th><th>source</th><th>ended</th><th class="num">cells</th><th class="num">updates</th>
-<th class="num">time</th></tr></thead><tbody>
+<th class="num">time</th><th>claims</th></tr></thead><tbody>
 {rows}
 </tbody></table>
 {sections}
@@ -63,7 +63,7 @@ def _row(outcome: Outcome) -> str:
     return (
         f'<tr><td><a href="#{name}">{name}</a></td><td>{escape(outcome.study.source)}</td><td>{outcome.status}</td>'
         f'<td class="num">{cells}</td><td class="num">{outcome.updates:,}</td>'
-        f'<td class="num">{show.duration(outcome.seconds)}</td></tr>'
+        f'<td class="num">{show.duration(outcome.seconds)}</td><td>{outcome.verdicts}</td></tr>'
     )
 
 
@@ -74,8 +74,18 @@ def _section(folder: Path, outcome: Outcome) -> str:
     return (
         f'<section id="{escape(study.name)}">\n<h2>{escape(study.title)}</h2>\n'
         f'<p class="faint">{escape(study.source)} · {escape(study.name)}</p>\n<p>{escape(study.question)}</p>\n'
-        f"{faults}\n{pictures}\n</section>"
+        f"{faults}\n{pictures}\n{_claims(outcome)}</section>"
     )
+
+
+def _claims(outcome: Outcome) -> str:
+    """A table of the claims: what each says, how it came out, and why."""
+    rows = "\n".join(
+        f"<tr><td>{escape(claim.text)}</td><td>{claim.verdict}</td><td>{escape(claim.reason)}</td></tr>"
+        for claim in outcome.claims
+    )
+    head = "<thead><tr><th>claim</th><th>verdict</th><th>why</th></tr></thead>"
+    return f"<table>{head}<tbody>\n{rows}\n</tbody></table>\n" if rows else ""
 
 
 def _figure(file: Path, name: str) -> str:

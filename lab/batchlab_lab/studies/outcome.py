@@ -1,5 +1,6 @@
 """How one study ended: the line that a terminal shows, and the file that the index is made from."""
 
+from collections import Counter
 from pathlib import Path
 
 from batchlab_client import models
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from batchlab_lab import exits, show
 
 FILE = "outcome.json"
+VERDICTS = ("supported", "contradicted", "inconclusive")
 
 
 class Outcome(BaseModel):
@@ -24,6 +26,8 @@ class Outcome(BaseModel):
     """From posting to the last plot."""
     plots: list[str] = []
     """Names of the plots that were saved."""
+    claims: list[models.Verdict] = []
+    """Claims of the study, judged by what was measured."""
     faults: list[str] = []
     """What went wrong, in words."""
 
@@ -43,9 +47,16 @@ class Outcome(BaseModel):
             ", ".join(f"{n} {name}" for name, n in counts.items()),
             f"{self.updates:,} updates",
             f"{len(self.plots)} of {len(self.study.plots)} plots",
+            self.verdicts,
             show.duration(self.seconds),
         ]
         return "\n  ".join([" · ".join(filter(None, parts)), *self.faults])
+
+    @property
+    def verdicts(self) -> str:
+        """How the claims came out: "2 supported, 1 inconclusive"."""
+        counts: Counter[str] = Counter(claim.verdict for claim in self.claims)
+        return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
 
 
 def save(folder: Path, outcome: Outcome) -> None:

@@ -7,9 +7,10 @@ import { cellBar, progressLine, statusChip } from "../parts/status.js";
 
 const LIVE = ["queued", "running", "stalled", "paused"];
 
-/** A row that changes in place. */
-export function experimentRow(first) {
+/** A row that changes in place; with `choose(id, chosen)` it has a box to mark it for a comparison. */
+export function experimentRow(first, choose = null) {
   const parts = {
+    box: choose && h("input", { type: "checkbox", onchange: (event) => choose(first.id, event.target.checked) }),
     name: h("a.name"),
     tags: h("span.tags"),
     status: statusChip(first.status),
@@ -24,13 +25,17 @@ export function experimentRow(first) {
   const node = h(
     "li.experiment",
     {},
-    h("div", {}, parts.status.node),
+    h("div", {}, parts.box, parts.status.node),
     head,
     progress,
     h("div.much", {}, parts.cells, parts.time),
     h("div.when", {}, parts.when),
   );
-  return { node, update: (item) => update(parts, node, item) };
+  return {
+    node,
+    update: (item) => update(parts, node, item),
+    mark: (chosen) => parts.box && (parts.box.checked = chosen),
+  };
 }
 
 function update(parts, node, item) {
@@ -38,6 +43,7 @@ function update(parts, node, item) {
   parts.status.update(item.status);
   parts.name.href = link(["experiments", item.id]);
   say(parts.name, item.name);
+  parts.box?.setAttribute("aria-label", `Compare ${item.name}`);
   parts.bar.update(item.progress);
   parts.line.update(item.progress);
   const cells = Object.values(item.progress.cells).reduce((a, b) => a + b, 0);

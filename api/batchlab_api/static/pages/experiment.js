@@ -16,12 +16,14 @@ import { overviewTab } from "./overview.js";
 import { plotsTab } from "./plots.js";
 import { resultsTab } from "./results.js";
 import { specTab } from "./spec.js";
+import { verdictsTab } from "./verdicts.js";
 
 const TABS = {
   "": ["Overview", overviewTab],
   curves: ["Curves", curvesTab],
   plots: ["Plots", plotsTab],
   results: ["Results", resultsTab],
+  verdicts: ["Verdicts", verdictsTab],
   cells: ["Cells", cellsTab],
   spec: ["Spec", specTab],
 };

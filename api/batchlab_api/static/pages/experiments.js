@@ -8,6 +8,7 @@ import { push, replace, title } from "../base/router.js";
 import { bind } from "../parts/keys.js";
 import { emptyCard, problemCard, skeleton } from "../parts/problem.js";
 import { runExample } from "../parts/run.js";
+import { MOST } from "../compare/page.js";
 import { experimentRow } from "./experiment-row.js";
 
 const ASK_SECONDS = 3;
@@ -15,9 +16,15 @@ const STATUSES = ["running", "queued", "stalled", "paused", "succeeded", "failed
 
 export function experimentsPage() {
   const page = { url: null, poll: null, filters: filters(), list: h("ul.experiments") };
-  page.rows = keyed(page.list, (item) => item.id, experimentRow);
+  page.marks = new Map();
+  page.rows = keyed(
+    page.list,
+    ({ id }) => id,
+    (item) => marked(page, item),
+  );
+  page.compare = h("div.comparebar", { hidden: true });
   page.below = h("div.below");
-  page.node = h("div.page", {}, heading(), page.filters.node, page.list, page.below);
+  page.node = h("div.page", {}, heading(), page.filters.node, page.compare, page.list, page.below);
   fill(page.below, skeleton(5));
   const unbind = bind({ "/": () => page.filters.focus() });
   return {
@@ -25,6 +32,35 @@ export function experimentsPage() {
     update: (url) => update(page, url),
     dispose: () => (page.poll?.stop(), unbind()),
   };
+}
+
+function marked(page, item) {
+  const row = experimentRow(item, (id, chosen) => choose(page, id, chosen));
+  page.marks.set(item.id, row.mark);
+  return row;
+}
+
+const chosenOf = (page) => (page.url.query._sel ?? "").split(",").filter(Boolean);
+
+/** What is marked stands in the address, in the order in which it was marked. */
+function choose(page, id, chosen) {
+  const others = chosenOf(page).filter((other) => other !== id);
+  replace({ _sel: (chosen ? [...others, id] : others).join() });
+}
+
+function showChosen(page) {
+  const ids = chosenOf(page);
+  page.marks.forEach((mark, id) => mark(ids.includes(id)));
+  page.compare.hidden = !ids.length;
+  const enough = ids.length > 1 && ids.length <= MOST;
+  const words = ids.length < 2 ? "Mark one more to compare" : `At most ${MOST} can be compared`;
+  fill(
+    page.compare,
+    enough
+      ? h("a.button.primary", { href: link(["compare"], { ids: ids.join() }) }, `Compare ${ids.length} experiments`)
+      : h("span.faint", {}, words),
+    h("button.quiet", { type: "button", onclick: () => replace({ _sel: "" }) }, "Clear"),
+  );
 }
 
 const heading = () =>
@@ -40,6 +76,7 @@ function update(page, url) {
   title("");
   page.url = url;
   page.filters.update(url.query);
+  showChosen(page);
   page.poll?.stop();
   page.poll = poll(
     (signal) => ask(page, signal),
@@ -74,6 +111,7 @@ function show(page, answer, error) {
     return;
   }
   page.rows(answer.items);
+  showChosen(page);
   fill(page.below, answer.items.length ? more(page, answer.next) : nothing(page.url.query));
 }
 

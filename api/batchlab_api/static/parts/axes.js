@@ -23,6 +23,12 @@ export function differing(cells) {
   return found;
 }
 
+/** The axes that differ within one or another of several lists of cells: what tells the points of each apart. */
+export function differingWithin(lists) {
+  const found = new Map(lists.flatMap((cells) => differing(cells)).map((axis) => [axis.axis, axis]));
+  return [...found.values()];
+}
+
 function determined(cells, axes, axis) {
   const seen = new Map();
   return cells.every((cell) => {

@@ -4,7 +4,7 @@ import { fill, h } from "../base/dom.js";
 import { coloured } from "./json-colour.js";
 
 /** `changed(text)` hears what is typed. `mark(faults)` shows faults { from, to, msg }; `goTo(fault)` puts the cursor there. */
-export function editor(text, changed) {
+export function editor(text, changed, label = "Spec, as JSON") {
   const paper = h("pre.paper", { "aria-hidden": "true" });
   const area = h("textarea", {
     value: text,
@@ -12,7 +12,7 @@ export function editor(text, changed) {
     autocomplete: "off",
     autocapitalize: "off",
     wrap: "off",
-    "aria-label": "Spec, as JSON",
+    "aria-label": label,
     "aria-describedby": "faults",
   });
   const node = h("div.editor", {}, h("div.sheet", {}, paper, area));
