@@ -6,6 +6,7 @@
 from typing import Any
 
 from batchlab.analyses.connection import BarrierMatrix, ConnectingPath, Interpolation
+from batchlab.analyses.critical_batch import CriticalBatch
 from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
 from batchlab.analyses.gradient_noise import GradientNoise
 from batchlab.analyses.landscape import Landscape, Trajectory
@@ -24,4 +25,5 @@ Analysis: Any = union(
     ConnectingPath,
     BarrierMatrix,
     GradientNoise,
+    CriticalBatch,
 )

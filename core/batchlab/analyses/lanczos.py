@@ -6,6 +6,7 @@ V stays orthonormal to rounding, since each new vector is made orthogonal to all
 section 6.9). Where the space of a start is exhausted, the next vector is a random one orthogonal to it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from batchlab.analyses.base import Held, Work
 from batchlab.analyses.operators import Operator
+from batchlab.errors import DataError
 
 Vector = NDArray[np.float64]
 EXHAUSTED = 1e-6
@@ -59,7 +61,10 @@ def lanczos(
 
 def _extend(product: Tensor, basis: list[Tensor], held: Held, fresh: Callable[[int], Tensor]) -> None:
     """One step: the next row of T, and the next vector of the basis."""
-    held.append("alpha", float(product.double() @ basis[-1].double()))
+    alpha = float(product.double() @ basis[-1].double())
+    if not math.isfinite(alpha):
+        raise DataError("the curvature at these weights is not finite: the network has diverged, or needs float64")
+    held.append("alpha", alpha)
     size = float(product.double().norm())
     rest = _orthogonal(product, basis)
     beta = float(rest.double().norm())

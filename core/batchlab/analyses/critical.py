@@ -1,0 +1,93 @@
+"""The critical batch size of a sweep: where a larger batch stops saving updates in proportion.
+
+    (S / S_min - 1) (E / E_min - 1) = 1,   hence   S(B) = S_min (1 + B_crit / B),   B_crit = E_min / S_min
+
+S is the number of updates to a target and E = S B that of examples (McCandlish, Kaplan et al. 2018, equation 2.11).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Setting = tuple[float, ...]
+"""A rate, and what else was varied beside it."""
+Runs = Mapping[int, Mapping[Setting, Mapping[int, float]]]
+"""Updates to the target by batch size, setting and seed; infinite where the target was not reached."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The setting with which a batch size reaches the target in the fewest updates on average; those by seed."""
+
+    batch: int
+    setting: Setting
+    updates: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean number of updates over the seeds."""
+        return float(np.mean(list(self.updates.values())))
+
+
+@dataclass(frozen=True)
+class Hyperbola:
+    """The fitted curve: S_min in updates and B_crit in rows."""
+
+    fewest_updates: float
+    critical_batch: float
+
+    @property
+    def fewest_examples(self) -> float:
+        """E_min in rows."""
+        return self.fewest_updates * self.critical_batch
+
+
+def best_settings(runs: Runs) -> list[Best]:
+    """The best setting of each batch size, ascending; batch sizes that none brings to the target are left out.
+
+    One with which a seed missed the target is no candidate: its mean would be that of the lucky seeds.
+    """
+    found = []
+    for batch in sorted(runs):
+        each = [Best(batch, setting, dict(by_seed)) for setting, by_seed in runs[batch].items()]
+        best = min(each, key=lambda one: one.mean)
+        if np.isfinite(best.mean):
+            found.append(best)
+    return found
+
+
+def fit(batches: Vector, updates: Vector) -> Hyperbola:
+    """The hyperbola through S at each B by least squares in log S, as updates scatter in proportion to their number."""
+    from scipy.optimize import least_squares
+
+    logs = np.log(batches)
+
+    def misses(point: Vector) -> Vector:
+        missed: Vector = point[0] + np.logaddexp(0.0, point[1] - logs) - np.log(updates)
+        return missed
+
+    start = np.array([np.log(updates.min()), float(np.median(logs))])
+    found = least_squares(misses, start, bounds=(start - 20.0, start + 20.0)).x
+    return Hyperbola(float(np.exp(found[0])), float(np.exp(found[1])))
+
+
+def interval(best: Sequence[Best], confidence: float) -> tuple[float, float, float] | None:
+    """The critical batch's bounds and the standard error of its logarithm, by leaving out one seed at a time.
+
+    The jackknife in log B_crit with Student's t, as seeds are few; None for a single seed.
+    """
+    from scipy.stats import t
+
+    seeds = sorted(set.intersection(*(set(b.updates) for b in best)))
+    n = len(seeds)
+    if n < 2:
+        return None
+    batches = np.array([float(b.batch) for b in best])
+    table = np.array([[b.updates[s] for s in seeds] for b in best])
+    logs = [np.log(fit(batches, np.delete(table, i, axis=1).mean(1)).critical_batch) for i in range(n)]
+    error = float(np.sqrt((n - 1) / n * np.square(logs - np.mean(logs)).sum()))
+    middle, reach = float(np.log(fit(batches, table.mean(1)).critical_batch)), float(t.ppf((1 + confidence) / 2, n - 1))
+    return float(np.exp(middle - reach * error)), float(np.exp(middle + reach * error)), error
