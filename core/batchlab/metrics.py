@@ -18,6 +18,8 @@ _UNITS = {
     "lr": "1",
     "momentum": "1",
     "batch_size": "rows",
+    "noise_scale": "rows",
+    "noise_scale_error": "rows",
     "step_seconds": "s",
 }
 

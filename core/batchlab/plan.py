@@ -109,7 +109,8 @@ def _values(spec: ExperimentSpec, batch: Batch) -> float:
     every_update = changing + sum(len(probe.metrics(shapes)) for probe in spec.probes)
     evaluations = 2 + (batch.steps - 1) // batch.evaluate_every
     # An evaluation is kept with its step, a bigint.
-    return float(batch.steps * every_update * PYRAMID + evaluations * len(metrics.EVALUATED) * (PYRAMID + 2))
+    evaluated = len(metrics.EVALUATED) + sum(len(probe.evaluated) for probe in spec.probes)
+    return float(batch.steps * every_update * PYRAMID + evaluations * evaluated * (PYRAMID + 2))
 
 
 def _warnings(arms: Sequence[Arm]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Probes: what is measured at every update, beside the loss and the step time.
+"""Probes: what is measured at every update, beside the loss and the step time, or at evaluations.
 
 A probe declares the metrics it gives and what it needs; the engine computes what is needed once for all of them and
 never asks which probe it is.
@@ -8,13 +8,19 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from itertools import product
 from math import prod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from batchlab.evaluation_probes import NoiseScale, TopEigenvalue
 from batchlab.kinds import Kind, union
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from batchlab.engines.task import Task
 
 Need = Literal["gradient", "update", "parameters", "distance", "position", "parts"]
 """What an engine measures. A norm for each parameter: of the `gradient`, of the `update`, of the `parameters` before
@@ -34,6 +40,8 @@ class ProbeKind(Kind):
     family: ClassVar[str] = "probes"
     need: ClassVar[Need]
     """What the engine must measure."""
+    evaluated: ClassVar[tuple[str, ...]] = ()
+    """Names of its metrics at evaluations."""
 
     @abstractmethod
     def metrics(self, parameters: Shapes) -> tuple[str, ...]:
@@ -46,6 +54,10 @@ class ProbeKind(Kind):
     def fault(self, parameters: Shapes) -> str | None:
         """What keeps this from being measured on such a model."""
         return None
+
+    def evaluate(self, task: "Task") -> "dict[str, Tensor]":
+        """What it measures at an evaluation, by name."""
+        return {}
 
     def crossings(self) -> dict[str, tuple[str, float]]:
         """For keys of the cell's result: the metric and the limit; the first update over it is the result."""
@@ -181,4 +193,6 @@ def numbers(parameters: Shapes) -> tuple[str, ...]:
     )
 
 
-Probe: Any = union("probes", GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts)
+Probe: Any = union(
+    "probes", GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts, TopEigenvalue, NoiseScale
+)

@@ -112,5 +112,5 @@ def _metrics_of(cell: Cell) -> Iterator[str]:
     info = cell.info
     shapes = cell.model.parameters(info.shape, info.outputs)
     yield from (name for name in metrics.PER_UPDATE if name != "momentum" or cell.momentum is not None)
-    yield from (metric for probe in cell.probes for metric in probe.metrics(shapes))
+    yield from (metric for probe in cell.probes for metric in (*probe.metrics(shapes), *probe.evaluated))
     yield from (name for name in metrics.EVALUATED if info.classes is not None or "accuracy" not in name)

@@ -28,14 +28,29 @@ PASSES = 8
 
 
 class Problem:
-    """The network of a cell with `rows` of one part of its data on a device (all where None, else the same for all).
+    """The network of a task with `rows` of one part of its data (all where None, else the same for all cells).
 
-    >>> problem = Problem(Subject(cell, data, {step: weights}))  # doctest: +SKIP
-    >>> problem.loss(problem.weights)  # doctest: +SKIP
+    `weights` are those that the network has. It is left in evaluation mode.
     """
 
     def __init__(
-        self,
+        self, task: Task, rows: int | None = None, part: Part = "train", batch_norm: BatchNorm = "kept"
+    ) -> None:
+        self.cell, self.device = task.cell, task.device
+        self._task, self.net, self.names = task, task.net.eval(), task.names
+        self.shapes = [p.shape for p in task.params]
+        self.sizes = [p.numel() for p in task.params]
+        self.dtype = task.params[0].dtype
+        self.part = part
+        self._of = _table(task, part)
+        self.table = _some(self._of, rows)
+        self.chunk = 1 << max(0, min(task.most_rows // PASSES, EVALUATED_ROWS).bit_length() - 1)
+        self.batch_norm: str = batch_norm if self.norms() else "none"
+        self.weights = torch.cat([p.detach().flatten() for p in task.params])
+
+    @classmethod
+    def of(
+        cls,
         subject: Subject,
         *,
         device: str = "cpu",
@@ -43,21 +58,18 @@ class Problem:
         rows: int | None = None,
         part: Part = "train",
         batch_norm: BatchNorm = "reestimated",
-    ) -> None:
+    ) -> "Problem":
+        """The network of a trained cell on a device, at its last weights.
+
+        >>> problem = Problem.of(Subject(cell, data, {step: weights}))  # doctest: +SKIP
+        >>> problem.loss(problem.weights)  # doctest: +SKIP
+        """
         if subject.data is None:
             raise ValueError("the subject has no data")
         task = Task(subject.cell.model_copy(update={"precision": precision}), subject.data, torch.device(device))
-        self.cell, self.device = subject.cell, task.device
-        self._task, self.net, self.names = task, task.net.eval(), task.names
-        self.shapes = [p.shape for p in task.params]
-        self.sizes = [p.numel() for p in task.params]
-        self.dtype = task.params[0].dtype
-        self.precision, self.part = precision, part
-        self._of = _table(task, part)
-        self.table = _some(self._of, rows)
-        self.chunk = 1 << max(0, min(task.most_rows // PASSES, EVALUATED_ROWS).bit_length() - 1)
-        self.batch_norm: str = batch_norm if self.norms() else "none"
-        self.weights = self.place(subject.last)
+        problem = cls(task, rows, part, batch_norm)
+        problem.weights = problem.place(subject.last)
+        return problem
 
     @property
     def n(self) -> int:
@@ -77,7 +89,7 @@ class Problem:
     def meta(self) -> dict[str, Any]:
         """How the loss is taken, for a finding."""
         return {
-            "precision": self.precision,
+            "precision": str(self.dtype).removeprefix("torch."),
             "batch_norm": self.batch_norm,
             "rows": self.rows,
             "part": self.part,

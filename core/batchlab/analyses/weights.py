@@ -32,7 +32,7 @@ class OfWeights(AnalysisKind):
         """The subject's network on these rows."""
         from batchlab.analyses.problem import Problem
 
-        return Problem(
+        return Problem.of(
             subject,
             device=device,
             precision=self.precision,

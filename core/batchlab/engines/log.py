@@ -25,7 +25,7 @@ class Norms:
         self._task = task
         self._params = task.params
         self._weights = [p.detach() for p in task.params]
-        self._taken: dict[Need, list[Tensor]] = {probe.need: [] for probe in task.cell.probes}
+        self._taken: dict[Need, list[Tensor]] = {p.need: [] for p in task.cell.probes if p.need}
         self._before: list[Tensor] = []
         self._descent = torch.zeros(())
 
@@ -148,8 +148,9 @@ class Log:
     def _probed(self, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
         probed: dict[str, Float32s] = {}
         for probe in self._cell.probes:
-            values = probe.values(norms[probe.need], self._task.shapes)
-            probed |= {name: _single(column) for name, column in values.items()}
+            if probe.need:
+                values = probe.values(norms[probe.need], self._task.shapes)
+                probed |= {name: _single(column) for name, column in values.items()}
         return probed
 
     def _take_in(

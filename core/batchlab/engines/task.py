@@ -157,8 +157,11 @@ class Task:
         return total
 
     def evaluate(self) -> dict[str, Tensor]:
-        """Loss and accuracy of the training and validation rows, as tensors that nobody has waited for."""
-        return self._measure("train", self.train) | self._measure("val", self.validation)
+        """Loss and accuracy of the training and validation rows, with what probes add; nobody has waited for them."""
+        found = self._measure("train", self.train) | self._measure("val", self.validation)
+        for probe in self.cell.probes:
+            found |= probe.evaluate(self)
+        return found
 
     def evaluate_test(self) -> dict[str, float]:
         """Loss and accuracy of the test part, where it is not the validation set; else nothing."""

@@ -95,7 +95,7 @@ def shuffled(problem: Problem) -> torch.Tensor:
 
 
 def test_alignment_finds_the_units_of_the_same_network_again(subjects: Any) -> None:
-    problem = Problem(subjects()[0])
+    problem = Problem.of(subjects()[0])
     other = shuffled(problem)
     assert problem.loss(other) == pytest.approx(problem.loss(problem.weights))
     assert not torch.equal(other, problem.weights)
@@ -104,7 +104,7 @@ def test_alignment_finds_the_units_of_the_same_network_again(subjects: Any) -> N
 
 @pytest.mark.parametrize("spec", [PAIR, NORMED], ids=["plain", "normalised"])
 def test_alignment_keeps_the_function_and_comes_nearer(spec: dict[str, Any], subjects: Any) -> None:
-    one, other = (Problem(subject) for subject in subjects(**spec))
+    one, other = (Problem.of(subject) for subject in subjects(**spec))
     moved = aligned(other, one.weights, other.weights, 0)
     assert distance(moved, one.weights) < distance(other.weights, one.weights)
     assert float(moved.norm()) == pytest.approx(float(other.weights.norm()))

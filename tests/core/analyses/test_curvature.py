@@ -52,7 +52,7 @@ def rows_with_one(problem: Problem) -> torch.Tensor:
 
 def test_the_hessian_of_linear_regression_is_that_of_its_rows(subjects: Any) -> None:
     (subject,) = subjects(dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 0.01})
-    problem = Problem(subject, precision="float64")
+    problem = Problem.of(subject, precision="float64")
     problem.chunk = 100  # uneven parts
     x = rows_with_one(problem)
     closed = x.T @ x / len(x)
@@ -63,7 +63,7 @@ def test_the_hessian_of_linear_regression_is_that_of_its_rows(subjects: Any) -> 
 def test_the_hessian_of_logistic_regression_is_its_closed_form(subjects: Any) -> None:
     """X' (diag(p) - p p') X / N, one block for each pair of classes."""
     (subject,) = subjects(dataset={"kind": "breast_cancer"}, model={"kind": "softmax"})
-    problem = Problem(subject, precision="float64")
+    problem = Problem.of(subject, precision="float64")
     problem.chunk = 100
     x, w = rows_with_one(problem), problem.weights
     p = problem.outputs(w, problem.table.x).softmax(1)
@@ -79,7 +79,7 @@ def test_the_hessian_of_logistic_regression_is_its_closed_form(subjects: Any) ->
 @pytest.fixture
 def net(subjects: Any) -> Problem:
     """A network of two layers with its 43 weights, in double precision, its rows in uneven parts."""
-    problem = Problem(subjects(**TANH)[0], precision="float64")
+    problem = Problem.of(subjects(**TANH)[0], precision="float64")
     problem.chunk = 32
     return problem
 
@@ -165,7 +165,7 @@ def test_steps_beyond_the_edge_do_not_settle(form: Any) -> None:
 
 def test_eigenvalues_of_a_network_whole_and_by_layer(subjects: Any, analyse: Any, net: Problem) -> None:
     given = subjects(**TANH, momentum=0.5)
-    net.weights = Problem(given[0], precision="float64").weights
+    net.weights = Problem.of(given[0], precision="float64").weights
     finding = analyse(given, kind="eigenvalues", precision="float64", by_layer=True, bottom=3, tolerance=1e-8)
     full = brute(net)
     exact = torch.linalg.eigvalsh(full).numpy()

@@ -20,7 +20,7 @@ NORMED: dict[str, Any] = {"model": {"kind": "mlp", "widths": [6], "norm": {"kind
 
 
 def test_each_filter_of_a_direction_is_as_long_as_its_weights_and_biases_stay(subjects: Any) -> None:
-    problem = Problem(subjects(dataset={"kind": "digits"}, model={"kind": "cnn", "channels": [4]})[0])
+    problem = Problem.of(subjects(dataset={"kind": "digits"}, model={"kind": "cnn", "channels": [4]})[0])
     parts = problem.unflatten(random_direction(problem, 0, 0, "filter"))
     for name, w in problem.unflatten(problem.weights).items():
         if w.ndim > 1:
@@ -34,13 +34,13 @@ def test_each_filter_of_a_direction_is_as_long_as_its_weights_and_biases_stay(su
 
 
 def test_a_dead_filter_does_not_move(subjects: Any) -> None:
-    problem = Problem(subjects()[0])
+    problem = Problem.of(subjects()[0])
     problem.weights = torch.zeros_like(problem.weights)
     assert not random_direction(problem, 0, 0, "filter").any()
 
 
 def test_networks_of_one_shape_share_their_directions(subjects: Any) -> None:
-    one, other = (Problem(s) for s in subjects(seeds=[0, 1]))
+    one, other = (Problem.of(s) for s in subjects(seeds=[0, 1]))
     assert torch.equal(random_direction(one, 5, 1, "none"), random_direction(other, 5, 1, "none"))
     assert not torch.equal(random_direction(one, 5, 1, "none"), random_direction(one, 5, 0, "none"))
 
@@ -48,7 +48,7 @@ def test_networks_of_one_shape_share_their_directions(subjects: Any) -> None:
 def test_the_landscape_of_linear_regression_is_a_paraboloid(subjects: Any, analyse: Any) -> None:
     (subject,) = subjects(**LINEAR)
     finding = analyse([subject], kind="landscape", points=7, extent=3.0, precision="float64")
-    problem = Problem(subject, precision="float64")
+    problem = Problem.of(subject, precision="float64")
     x = torch.cat([problem.table.x, torch.ones(problem.rows, 1)], 1).double()
     a, b = (random_direction(problem, 0, i, "filter") for i in range(2))
     for i, v in enumerate(finding.arrays["y"]):
@@ -62,7 +62,7 @@ def test_the_landscape_of_linear_regression_is_a_paraboloid(subjects: Any, analy
 def test_a_line_says_its_standard_error_and_accuracy(subjects: Any, analyse: Any) -> None:
     (subject,) = subjects()
     finding = analyse([subject], kind="landscape", dimensions=1, points=5, rows=50)
-    problem = Problem(subject, rows=50)
+    problem = Problem.of(subject, rows=50)
     losses, right = problem.judged(problem.weights)
     assert finding.arrays["loss"].shape == (5,)
     assert finding.arrays["loss_error"][2] == pytest.approx(float(losses.std()) / 50**0.5)
@@ -70,7 +70,7 @@ def test_a_line_says_its_standard_error_and_accuracy(subjects: Any, analyse: Any
 
 
 def test_points_taken_together_are_those_taken_one_by_one(subjects: Any) -> None:
-    problem = Problem(subjects()[0], precision="float64")
+    problem = Problem.of(subjects()[0], precision="float64")
     problem.chunk = 50
     points = [problem.weights + 0.1 * problem.random(0, "direction", i) for i in range(70)]
     assert _at_once(problem, problem.rows) > 8
@@ -88,7 +88,7 @@ def test_statistics_of_batch_norm_are_taken_anew_at_every_point(subjects: Any, a
     (subject,) = subjects(**NORMED)
     line = {"kind": "landscape", "dimensions": 1, "points": 3, "extent": 0.5}
     finding = analyse([subject], **line)
-    problem = Problem(subject)
+    problem = Problem.of(subject)
     end = problem.weights + 0.5 * random_direction(problem, 0, 0, "filter")
     problem.reestimate(end)
     assert finding.arrays["loss"][2] == pytest.approx(problem.loss(end))
@@ -119,7 +119,7 @@ def test_a_trajectory_lies_within_the_grid_of_its_plane(subjects: Any, analyse: 
     assert finding.arrays["loss"].shape == (5, 5)
     assert finding.arrays["x"][0] < finding.arrays["places"][:, 0].min()
     assert finding.arrays["y"][-1] > finding.arrays["places"][:, 1].max()
-    problem = Problem(subject)
+    problem = Problem.of(subject)
     assert finding.values["loss"] == pytest.approx(problem.loss(problem.weights))
 
 

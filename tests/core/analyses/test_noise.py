@@ -62,7 +62,7 @@ def test_no_mean_gradient_is_not_called_certain() -> None:
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
 def test_the_gradients_of_rows_are_those_taken_one_by_one(subjects: Any, norm: str) -> None:
     model = {"kind": "mlp", "widths": [6], "norm": {"kind": norm}}
-    problem = Problem(subjects(model=model)[0], precision="float64", rows=20)
+    problem = Problem.of(subjects(model=model)[0], precision="float64", rows=20)
     found = row_gradients(problem, problem.weights, problem.table)
     problem.chunk = 1
     alone = [problem.gradient(problem.weights, part)[1] for part in problem.parts()]
@@ -74,7 +74,7 @@ def test_the_gradients_of_rows_are_those_taken_one_by_one(subjects: Any, norm: s
 def test_a_cells_noise_is_that_of_its_rows_gradients(subjects: Any, analyse: Any) -> None:
     (subject,) = subjects()
     finding = analyse([subject], kind="gradient_noise", precision="float64")
-    problem = Problem(subject, precision="float64")
+    problem = Problem.of(subject, precision="float64")
     g = row_gradients(problem, problem.weights, problem.table).numpy()
     scatter, mean = g.var(0, ddof=1).sum(), g.mean(0)
     signal = float(mean @ mean)  # all training rows: their mean is the gradient itself

@@ -1,0 +1,92 @@
+"""Probes that are measured at evaluations, as they cost many passes over rows: curvature and noise of the gradient.
+
+They look at the training rows, in evaluation mode, and leave the network and all randomness as they were.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from batchlab.kinds import Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from batchlab.engines.task import Task
+
+Rows = Annotated[int, Field(ge=2)] | None
+
+
+class EvaluationProbe(Kind):
+    """What is measured at every evaluation. Towards an engine it is a probe that measures nothing at updates."""
+
+    family: ClassVar[str] = "probes"
+    need: ClassVar[None] = None
+    """What it needs at updates: nothing."""
+    evaluated: ClassVar[tuple[str, ...]]
+    """Names of its metrics."""
+
+    @abstractmethod
+    def evaluate(self, task: "Task") -> "dict[str, Tensor]":
+        """The metrics at the task's weights, by name; NaN where one cannot be had."""
+
+    def metrics(self, parameters: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+        """Its metrics at updates: none."""
+        return ()
+
+    def values(self, measured: Any, parameters: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Their values: none."""
+        return {}
+
+    def fault(self, parameters: Mapping[str, tuple[int, ...]]) -> str | None:
+        """What keeps it from being measured on such a model: nothing."""
+        return None
+
+    def crossings(self) -> dict[str, tuple[str, float]]:
+        """Limits on its metrics at updates: none."""
+        return {}
+
+
+class TopEigenvalue(EvaluationProbe):
+    """The largest eigenvalue of the loss' Hessian, `lambda_max`, beside the edges of stability of the current rate.
+
+    `edge` = 2 / lr is where plain descent stops being stable, `edge_momentum` = 2 (1 + m) / lr where heavy-ball
+    momentum m does. In full-batch training `lambda_max` rises to the edge and hovers there (Cohen et al. 2021).
+    `lambda_max_residual` is |H v - lambda v| for unit v.
+    """
+
+    kind: Literal["top_eigenvalue"] = "top_eigenvalue"
+    evaluated: ClassVar[tuple[str, ...]] = ("lambda_max", "lambda_max_residual", "edge", "edge_momentum")
+    rows: Rows = 1000
+    """Training rows, the same at every evaluation; all where null."""
+    steps: Annotated[int, Field(ge=2, le=500)] = 30
+    """Products with the Hessian, at most, at each evaluation."""
+    tolerance: Annotated[float, Field(gt=0)] = 1e-2
+    """Residual that is good enough, over the eigenvalue."""
+
+    def evaluate(self, task: "Task") -> "dict[str, Tensor]":
+        from batchlab.analyses.watching import top_eigenvalue
+
+        return top_eigenvalue(task, self.rows, self.steps, self.tolerance)
+
+
+class NoiseScale(EvaluationProbe):
+    """The noise scale B = tr(Sigma) / |G|^2 of the training gradient, by the gradients of single rows.
+
+    `noise_scale` with its standard error by the jackknife (`noise_scale_error`), `gradient_scatter` = tr(Sigma) and
+    `gradient_signal` = |G|^2 (McCandlish, Kaplan et al. 2018).
+    """
+
+    kind: Literal["noise_scale"] = "noise_scale"
+    evaluated: ClassVar[tuple[str, ...]] = ("noise_scale", "noise_scale_error", "gradient_scatter", "gradient_signal")
+    rows: Rows = 1000
+    """Training rows, the same at every evaluation; all where null."""
+    blocks: Annotated[int, Field(ge=3, le=1000)] = 10
+    """Of rows, for the jackknife."""
+
+    def evaluate(self, task: "Task") -> "dict[str, Tensor]":
+        from batchlab.analyses.watching import noise_scale
+
+        return noise_scale(task, self.rows, self.blocks)
