@@ -21,7 +21,7 @@ Size = Literal["smoke", "small", "full"]
 
 
 def run(home: Home, *, workers: int | None, output: Path | None, size: Size, token: str | None) -> int:
-    """Run the study with one seed; print the results, save the plots, and return the exit status."""
+    """Run the study; print the results and the verdicts, save the plots, and return the exit status."""
     try:
         with until_signalled(), Embedded(home, port=0, workers=workers) as lab, Client(lab.url, token) as client:
             show.say(f"The lab is at {lab.url} (data in {home.folder}).")
@@ -37,7 +37,7 @@ def run(home: Home, *, workers: int | None, output: Path | None, size: Size, tok
 def _run(lab: Embedded, client: Client, output: Path, size: Size) -> int:
     _clear(client)
     await_worker(client, lab.tend)
-    made = client.run_study(STUDY, {"seeds": 1, "tags": [TAG]}, size=size)
+    made = client.run_study(STUDY, {"tags": [TAG]}, size=size)
     show.say(
         f"{made.name}: {made.cells} cells, {made.updates:,} updates; watch them at {lab.url}/#/experiments/{made.id}"
     )
@@ -49,6 +49,7 @@ def _run(lab: Embedded, client: Client, output: Path, size: Size) -> int:
         show.say(f"The experiment {_end(experiment)}.")
         return exits.of(experiment.status)
     show.results(client.results(made.id).groups, SHOWN)
+    show.verdicts(client.verdicts(made.id).claims)
     for file in _save_plots(client, made.id, output):
         show.say(f"saved {file}")
     return exits.SUCCEEDED

@@ -86,6 +86,13 @@ def results(groups: Sequence[models.Group], metrics: Sequence[str] = ()) -> None
     rows([*axes, "n", *counts, *known], [_group(group, axes, counts, known) for group in groups])
 
 
+def verdicts(claims: Sequence[models.Verdict]) -> None:
+    """What the data say of each claim, and why."""
+    for claim in claims:
+        say(f"{claim.verdict.upper():<13} {claim.text} [{claim.source or claim.id}]")
+        say(f"{'':<13} {claim.reason}")
+
+
 def measured(groups: Sequence[models.Group]) -> set[str]:
     """The metrics that some group has a number for."""
     return {name for group in groups for name in group.metrics if _has(group, name)}

@@ -50,10 +50,10 @@ def test_a_claim_speaks_of_cells_that_its_study_has(name: str, size: Size) -> No
             assert place.choose(rows), (claim.id, field)
 
 
-def test_the_demo_is_the_textbooks_figure_with_one_seed() -> None:
-    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("full", {"seeds": 1}))
+def test_the_demo_is_the_textbooks_figure_in_full() -> None:
+    spec = parse_spec(STUDIES["grad-norm-vs-batch"].spec("full"))
     found = plan(spec, WorkLimits(10_000, 10**9))
-    assert (len(found.cells), found.updates) == (16, 926_500)
+    assert (len(found.cells), found.updates) == (80, 4_632_500)
 
 
 def test_overrides_are_merged_over_a_study() -> None:

@@ -28,6 +28,7 @@ def test_it_awaits_a_worker_shows_the_results_and_saves_the_figure(tmp_path: Pat
         said, _ = process.communicate(timeout=240)
     assert process.returncode == exits.SUCCEEDED, said
     assert "mean_grad_norm_weights" in said
+    assert "From batch size 4 on, the mean gradient norm falls." in said
     assert "no worker is alive" not in said
     assert (tmp_path / "home" / "figures" / "grad-norm-vs-batch.svg").read_text().startswith("<svg")
     assert (tmp_path / "home" / "ballast").stat().st_size == 2**20

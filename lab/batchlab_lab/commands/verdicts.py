@@ -16,17 +16,11 @@ def verdicts(id: Id, json: Json = False, url: Url = DEFAULT_URL) -> None:
     if json:
         show.as_json(found)
         return
-    for claim in found.claims:
-        _say(claim)
+    show.verdicts(found.claims)
     if not found.claims:
         show.say("This experiment makes no claims.")
     elif found.preliminary:
         show.say("Preliminary: cells are still to come.")
-
-
-def _say(claim: models.Verdict) -> None:
-    show.say(f"{claim.verdict.upper():<13} {claim.text} [{claim.source or claim.id}]")
-    show.say(f"{'':<13} {claim.reason}")
 
 
 def power(
