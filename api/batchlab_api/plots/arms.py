@@ -1,7 +1,8 @@
 """What tells the lines of a plot apart, beside what its x axis shows: batch sizes, rates, momenta, numbers, variants.
 
-A learning rate that only follows the batch size (one rate at each batch size) makes no line of its own. Where several
-do, the first numeric axis takes the colour and the others make panels; variants take the colour when they are alone.
+A learning rate that only follows the batch size (one rate at each batch size) makes no line of its own, nor does a
+number that the variant says already. Where several axes do, the first numeric one takes the colour and the others make
+panels; variants take the colour when they are alone.
 """
 
 from collections import defaultdict
@@ -73,8 +74,19 @@ def _labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict
     found["batch_size"] = {key(p): f"batch {p['batch_size']}" for p in points}
     for axis in ("momentum", *further):
         found[axis] = {key(p): f"{axis} {number(p.get(axis))}" for p in points}
+    found |= {axis: dict.fromkeys(map(key, points), "") for axis in found if _follows_variant(axis, points, along)}
     found["variant"] = {key(p): str(p["variant"] or "") for p in points}
     return {axis: names for axis, names in found.items() if axis != along}
+
+
+def _follows_variant(axis: str, points: Sequence[Row], along: str) -> bool:
+    """Whether the variant says already where a point is on this axis. Batch sizes are told even so along others."""
+    if axis == "lr" or (axis == "batch_size" and along != "variant"):
+        return False
+    values: dict[Any, set[Any]] = defaultdict(set)
+    for p in points:
+        values[p["variant"]].add(p.get(axis))
+    return all(len(own) == 1 for own in values.values())
 
 
 def _lr_labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict[Key, str]:

@@ -66,3 +66,15 @@ def test_ten_thousand_points_are_sorted_without_comparing_each_with_each() -> No
     points = [p(b, lr / 100, m / 20) for b in range(1, 26) for lr in range(1, 21) for m in range(20)]
     found = arms(points)
     assert (len(found.colours), len(found.panels)) == (20, 20)
+
+
+def test_what_the_variant_says_already_makes_no_line_of_its_own() -> None:
+    own = {"SGD": 0.0, "momentum": 0.9, "Adam": None}
+    found = arms([p(b, momentum=m, variant=v) for v, m in own.items() for b in (1, 2)])
+    assert (found.colours, found.panels) == (("SGD", "momentum", "Adam"), ("",))
+
+
+def test_batch_sizes_that_follow_the_variant_are_not_told_along_the_variants() -> None:
+    points = [p(b, variant=v) for v, b in (("small", 1), ("large", 4), ("LARS", 4))]
+    assert arms(points, "variant").labels == ("",)
+    assert arms(points, "lr").colours == ("batch 1", "batch 4")
