@@ -11,6 +11,8 @@ from batchlab_api.plots.options import Options
 
 LEAST_ROW, LINE_ROOM = 26, 13
 """Height of a variant's row, and what each of its lines needs, in pixels."""
+WIDE_LETTERS = 1.25
+"""How much wider than others a name of wide letters is."""
 NAME_SHARE = 0.4
 """Of the figure's width, at the most, for the names of the variants."""
 TICK_SHARE = 0.35
@@ -53,7 +55,7 @@ def _layout(numbers: ByAxis, options: Options) -> Layout:
     split = len(arms.colours) > 1
     lines, columns = (arms.colours, numbers.quantities) if split else (numbers.quantities, ("",))
     columns = columns if len(columns) > 1 else ("",)
-    names = int(min(frame.text_width(numbers.xs), NAME_SHARE * options.pixels))
+    names = int(min(WIDE_LETTERS * frame.text_width(numbers.xs), NAME_SHARE * options.pixels))
     beside = frame.legend_width(lines, options) + frame.ROW_NAME * (len(arms.panels) > 1)
     width = frame.panel_width(options, len(columns), names, beside)
     height = options.height or len(numbers.xs) * max(LEAST_ROW, LINE_ROOM * len(lines))

@@ -82,7 +82,7 @@ def _warm(start: float, then: Document | None = None) -> Document:
 
 
 def _mitigations(size: Size) -> Document:
-    small, large, rate = (256, 5000, 0.1) if size == "full" else (16, 256, 0.005)
+    small, large, rate = (256, 5000, 0.05) if size == "full" else (16, 256, 0.02)
     pictures = (
         [{"kind": "crop", "padding": 4}, {"kind": "flip"}] if size == "full" else [{"kind": "crop", "padding": 1}]
     )
@@ -91,11 +91,11 @@ def _mitigations(size: Size) -> Document:
         "dataset": {"kind": "cifar10" if size == "full" else "digits"},
         "model": network if size == "full" else {"kind": "cnn", "channels": [8, 16], "width": 32},
         "batch_sizes": [large],
-        "lr": {"rule": "linear", "base": rate, "base_batch": small},
+        "lr": {"rule": "fixed", "base": rate},
         "momentum": 0.9,
-        "budget": {"epochs": {"smoke": 1, "small": 40, "full": 100}[size]},
+        "budget": {"epochs": {"smoke": 1, "small": 20, "full": 100}[size]},
         "seeds": 1 if size == "smoke" else 5,
-        "evaluate": {"every_epochs": {"smoke": 1, "small": 10, "full": 10}[size]},
+        "evaluate": {"every_epochs": {"smoke": 1, "small": 5, "full": 10}[size]},
         "probes": [],
         "variants": [
             {"name": "small batch", "batch_sizes": [small]},
@@ -181,7 +181,7 @@ STUDIES = (
         title="Against the gap of large batches",
         source="lecture notes on sharp minima; Keskar 2017, section 4",
         question="What closes the gap between large and small batches?",
-        doc="Plain SGD with a small and a large batch under the linear rule, and beside them, at the large batch, data "
+        doc="Plain SGD with a small and a large batch at one rate, and beside them, at the large batch, data "
         "augmentation, conservative training (three steps on each batch, held near its start), adversarial training by "
         "the sign of the gradient, stability under noise, SAM and ASAM. All have equal epochs; conservative training "
         "takes three gradients an update, SAM and ASAM two, the adversaries two passes.",
