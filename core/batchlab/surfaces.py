@@ -34,7 +34,7 @@ class Quadratic(SurfaceKind):
     start: ClassVar[Point] = (2.0, 1.0)
     a: Positive = 1.0
     """Curvature along x."""
-    b: Positive = 1.0
+    b: Positive = 4.0
     """Curvature along y."""
 
     def value(self, x: Any, y: Any) -> Any:

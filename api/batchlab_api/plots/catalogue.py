@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from batchlab_api.plots import courses, equal, results
+from batchlab_api.plots import courses, equal, results, walking
 from batchlab_api.plots.planned import PlannedRates
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
@@ -14,6 +14,7 @@ _ALL: tuple[Plot[Any], ...] = (
     *equal.PLOTS,
     *courses.PLOTS,
     PlannedRates(),
+    *walking.PLOTS,
 )
 PLOTS: dict[str, Plot[Any]] = {plot.name: plot for plot in _ALL}
 

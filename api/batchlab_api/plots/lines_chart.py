@@ -57,7 +57,7 @@ def _layers(numbers: Lines, layout: Layout, options: Options) -> list[alt.Chart]
     )
     domain, ink = _domain(numbers), theme.INK[options.theme]
     end = max(float(line.x[-1]) for line in numbers.drawn)
-    axis = alt.Axis(tickCount=4, grid=False, format="~s" if end >= MANY else "")
+    axis = alt.Axis(tickCount=4, grid=False, format="~s" if end >= MANY else "~f")
     x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
     y = {
         name: axes.value_axis(f"{name}:Q", domain, layout.height, log=numbers.log)

@@ -91,7 +91,7 @@ STUDIES = (
         doc="A line through the origin is fitted to y = 0 from w = 1, with half the squared error, rows in their order "
         "and the rate 0.1. Each batch's gradient is w times the mean of the squares of its x. Two small batches come "
         "nearer to 0 than one large batch at the same rate; at the rate 0.185 the large one comes as far.",
-        plots=("grad-norm-curves", "loss-curves"),
+        plots=("worked-example", "grad-norm-curves"),
         claims=(
             Claim("first-batch", "After the batch -2, 0, 2 the weight is 0.733.", "equation 6.7.2",
                   _exactly(AtStep(metric=WEIGHT, step=2), At(variant=PARTS), 0.7333)),
@@ -111,7 +111,7 @@ STUDIES = (
         question="How do twenty updates an epoch, each from one sample, compare with one from all twenty?",
         doc="A line is fitted to twenty points. The full batch makes one update an epoch, straight downhill; single "
         "samples make twenty, in a zig-zag. The order of the rows is new in every epoch, drawn once, or as they come.",
-        plots=("loss-curves", "val-loss-curves"),
+        plots=("paths", "loss-curves", "val-loss-curves"),
         claims=(
             Claim("twenty-updates", "Single samples make twenty updates where the full batch makes one.", "figure 3.8",
                   Compare(quantity="updates", a=At(variant="never shuffled", batch_size=1),
