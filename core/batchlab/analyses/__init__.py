@@ -5,6 +5,7 @@
 
 from typing import Any
 
+from batchlab.analyses.band import ElasticBand
 from batchlab.analyses.connection import BarrierMatrix, ConnectingPath, Interpolation
 from batchlab.analyses.critical_batch import CriticalBatch
 from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
@@ -23,6 +24,7 @@ Analysis: Any = union(
     Trajectory,
     Interpolation,
     ConnectingPath,
+    ElasticBand,
     BarrierMatrix,
     GradientNoise,
     CriticalBatch,

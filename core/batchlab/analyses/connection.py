@@ -25,7 +25,9 @@ Points = Annotated[int, Field(ge=3, le=1001)]
 EXACT: dict[str, Any] = {"converged": True}
 
 
-class _Between(OfWeights):
+class Between(OfWeights):
+    """The base of analyses of several solutions of one network."""
+
     align: bool = False
     """Whether the hidden units of the other networks are first put in the order that agrees best with the first
     one's, which leaves their functions as they are (networks of dense layers alone)."""
@@ -49,7 +51,7 @@ def _network(cell: Cell) -> tuple[str, tuple[int, ...], int]:
     return cell.model.model_dump_json(), cell.info.shape, cell.info.outputs
 
 
-class Interpolation(_Between):
+class Interpolation(Between):
     """The loss on the straight line through two cells' weights, or on an arc through them, on training and validation
     rows; and the barrier between them: how far the loss rises above the line between the ends' own losses.
 
@@ -82,7 +84,7 @@ class Interpolation(_Between):
         return Finding(values, profile(t, found), problem.meta() | {"curve": self.curve, "aligned": self.align} | EXACT)
 
 
-class ConnectingPath(_Between):
+class ConnectingPath(Between):
     """A curve from one cell's weights to another's along which the loss stays low, found by training its bend.
 
     A Bezier curve or a polygonal chain with one bend, which minimises the mean loss over the curve (Garipov et al.
@@ -106,8 +108,7 @@ class ConnectingPath(_Between):
     """Values of t at which the curve is evaluated."""
 
     def work(self, subjects: Sequence[Subject], held: Held, device: str) -> Work[Finding]:
-        from batchlab.analyses.alignment import distance
-        from batchlab.analyses.paths import bent, length, straight, train_bend
+        from batchlab.analyses.paths import bent, train_bend
 
         problem = self.problem(subjects[0], device)
         first, last = self.ends(problem, subjects)
@@ -115,23 +116,37 @@ class ConnectingPath(_Between):
             train_bend(
                 problem, self.shape, first, last, steps=self.updates, lr=self.lr, momentum=self.momentum,
                 batch=self.batch, seed=self.seed, held=held.part("bend"),
-            ), 0, 3,
+            ), 0, 2,
         )  # fmt: skip
-        t, path = np.linspace(0.0, 1.0, self.points), bent(self.shape, first, bend, last)
-        found = yield from share(along(problem, path, t, held.part("curve")), 1, 3)
-        line = yield from share(along(problem, straight(first, last), t, held.part("line")), 2, 3)
-        loss = found["train"].loss
-        values = barriers(t, found) | {
-            "straight_barrier": barriers(t, line)["barrier"],
-            "straight_val_barrier": barriers(t, line)["val_barrier"],
-            "lowest": float(loss.min()), "highest": float(loss.max()), "mean": float(np.trapezoid(loss, t)),
-            "length": length(path, t), "distance": distance(first, last),
-        }  # fmt: skip
-        arrays = profile(t, found) | {f"straight_{name}": column for name, column in profile(t, line).items()}
+        found = described(problem, bent(self.shape, first, bend, last), self.points, held)
+        values, arrays = yield from share(found, 1, 2)
         return Finding(values, arrays, problem.meta() | {"shape": self.shape, "aligned": self.align} | EXACT)
 
 
-class BarrierMatrix(_Between):
+def described(
+    problem: "Problem", path: "Path", points: int, held: Held
+) -> Work[tuple[dict[str, float], dict[str, Vector]]]:
+    """Values and arrays of a path between two solutions, beside the straight line between its ends."""
+    from batchlab.analyses.alignment import distance
+    from batchlab.analyses.paths import length, straight
+
+    t, ends = np.linspace(0.0, 1.0, points), (path(0.0), path(1.0))
+    found = yield from share(along(problem, path, t, held.part("curve")), 0, 2)
+    line = yield from share(along(problem, straight(*ends), t, held.part("line")), 1, 2)
+    loss = found["train"].loss
+    values = barriers(t, found) | {
+        "straight_barrier": barriers(t, line)["barrier"],
+        "straight_val_barrier": barriers(t, line)["val_barrier"],
+        "lowest": float(loss.min()),
+        "highest": float(loss.max()),
+        "mean": float(np.trapezoid(loss, t)),
+        "length": length(path, t),
+        "distance": distance(*ends),
+    }
+    return values, profile(t, found) | {f"straight_{name}": column for name, column in profile(t, line).items()}
+
+
+class BarrierMatrix(Between):
     """The barrier on the straight line between every two of the cells: a symmetric matrix, with zeros on its diagonal.
 
     `mean` and `highest` are those of the pairs. Arrays: `barriers` and `distances`, (cells, cells), and `ordinals`.

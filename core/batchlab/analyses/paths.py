@@ -81,7 +81,7 @@ def train_bend(
         until = min(done + PIECE, steps)
         for step in range(done, until):
             t = float(streams.generator(seed, "path", step).uniform())
-            rows = torch.from_numpy(_rows(problem.rows, min(batch, problem.rows), seed, step)).to(problem.device)
+            rows = torch.from_numpy(batch_rows(problem.rows, min(batch, problem.rows), seed, step)).to(problem.device)
             with problem.normalising_by_batch():
                 _, slope = problem.gradient(bent(shape, first, bend, last)(t), cut(problem.table, rows))
             velocity = momentum * velocity + parts_of(shape, t)[1] * slope
@@ -100,7 +100,7 @@ def falling(share: float) -> float:
     return float(np.interp(share, [0.5, 0.9], [1.0, 0.01]))
 
 
-def _rows(n: int, batch: int, seed: int, step: int) -> streams.Rows:
+def batch_rows(n: int, batch: int, seed: int, step: int) -> streams.Rows:
     """The rows of an update: each pass over them has its own order, whose rest is left out."""
     epoch, place = divmod(step, n // batch)
     return streams.permutation(n, seed, "order", epoch)[place * batch : (place + 1) * batch]
