@@ -1,7 +1,8 @@
 """Accuracy against the batch size at equal cost: epochs, updates, examples, training time, or training loss.
 
 A large batch makes fewer updates in an epoch, so which batch is better depends on what is held equal. The budget is
-the largest that every cell has spent: the shortest run's end, or the lowest training loss that all have reached.
+the largest that every cell of a variant has spent: the shortest run's end, or the lowest training loss that all have
+reached. Variants may differ in their budgets, and each is compared within itself.
 Between two evaluations the accuracies lie on a straight line.
 """
 
@@ -49,11 +50,13 @@ class EqualPlot(Plot[ByAxis]):
         cells = [cell for cell in source.cells if cell["status"] == "succeeded"]
         read = _read(source, self.x)
         there = [(cell, read[_key(cell)]) for cell in cells if METRICS[-1] in read.get(_key(cell), {})]
-        curves = [found for _, found in there]
-        budget, places = (_at_level if self.by_loss else _at_end)(curves)
-        measured = [_measured(cell, found, at) for (cell, found), at in zip(there, places, strict=True)]
-        note = self.words.format(amount(budget)) if there else ""
-        groups = group_cells(measured)
+        measured, notes = [], []
+        for variant in dict.fromkeys(cell["variant"] for cell, _ in there):
+            arm = [(cell, found) for cell, found in there if cell["variant"] == variant]
+            budget, places = (_at_level if self.by_loss else _at_end)([found for _, found in arm])
+            measured += [_measured(cell, found, at) for (cell, found), at in zip(arm, places, strict=True)]
+            notes.append((f"{variant}: " if variant else "") + self.words.format(amount(budget)))
+        note, groups = "; ".join(notes), group_cells(measured)
         return by_axis.collect(source, self.title, SHOWN, "fraction", BATCH, cells=measured, groups=groups, note=note)
 
     def chart(self, numbers: ByAxis, options: Options) -> alt.TopLevelMixin:

@@ -121,7 +121,9 @@ class Tally:
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
         values["seconds_per_epoch"] = None if each is None else each * self._updates_per_epoch(cell)
         if cell.target is not None:
-            values |= {"target_step": self.target_step, "seconds_to_target": self.seconds_to_target}
+            reached = self.target_step
+            values |= {"target_step": reached, "seconds_to_target": self.seconds_to_target}
+            values["epochs_to_target"] = None if reached is None else cell.examples(reached) / cell.rows
         return {name: _finite(value) for name, value in values.items()}
 
 

@@ -32,23 +32,6 @@ def _time_per_update(size: Size) -> Document:
     }
 
 
-def _accuracy_vs_batch(size: Size) -> Document:
-    small = {"dataset": {"kind": "digits"}, "batch_sizes": [1, 4, 16, 64, 256, "full"]}
-    full = {"dataset": {"kind": "mnist"}, "batch_sizes": [1, 10, 100, 1000, 10000, "full"]}
-    return (full if size == "full" else small) | {
-        "model": {"kind": "mlp", "widths": [128]},
-        "lr": {"rule": "fixed", "base": 0.05},
-        "budget": {"epochs": {"smoke": 1, "small": 20, "full": 10}[size]},
-        "seeds": 1 if size == "smoke" else 3,
-        "probes": [{"kind": "grad_norm"}],
-    }
-
-
-def _falls(key: str) -> Trend:
-    """From batch 10 on it falls by at least 0.2 points for each doubling."""
-    return Trend(quantity=key, low=10, direction="falls", scale="difference", smallest=0.002)
-
-
 STUDIES = (
     Study(
         name="grad-norm-vs-batch",
@@ -102,25 +85,5 @@ STUDIES = (
             ),
         ),
         build=_time_per_update,
-    ),
-    Study(
-        name="accuracy-vs-batch",
-        title="Accuracy and batch size",
-        source="figure 3.11",
-        question="What does a large batch cost in accuracy at equal epochs?",
-        doc="One network, one rate and one number of epochs for every batch size. Where the training accuracy falls "
-        "with the validation accuracy, the loss is one of optimisation, not of overfitting.",
-        plots=("accuracy-vs-batch", "loss-curves", "grad-norm-vs-batch", "seconds-per-epoch"),
-        claims=(
-            Claim(
-                "train-falls", "At equal epochs the training accuracy falls for large batches.", "figure 3.11",
-                _falls("train_accuracy"),
-            ),
-            Claim(
-                "val-falls", "At equal epochs the validation accuracy falls for large batches.", "figure 3.11",
-                _falls("val_accuracy"),
-            ),
-        ),
-        build=_accuracy_vs_batch,
     ),
 )  # fmt: skip

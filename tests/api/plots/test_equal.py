@@ -56,6 +56,22 @@ def test_a_place_between_two_evaluations_lies_on_the_line_between_them(source: M
     assert {p.x: p.mean for p in found.points} == pytest.approx({1: 0.3, 16: 0.9})
 
 
+def test_variants_of_other_budgets_are_compared_each_within_itself(source: Make, cell: Make, series: Make) -> None:
+    ends = {"long": 8.0, "short": 2.0}
+    cells = [cell(b, variant=name, result={"val_accuracy": 0.0}) for name in ends for b in (1, 16)]
+    made = [
+        series(b, metric, x=[0.0, end + b], mean=values, seed=0, variant=name)
+        for name, end in ends.items()
+        for b in (1, 16)
+        for metric, values in (("train_loss", [1.0, 0.0]), ("val_accuracy", [0.0, end + b]))
+    ]
+    found = PLOTS["accuracy-at-equal-updates"].numbers(source(cells, made))
+    assert {(p.panel or p.colour, p.x): p.mean for p in found.points} == pytest.approx(
+        {("long", 1): 9.0, ("long", 16): 9.0, ("short", 1): 3.0, ("short", 16): 3.0}
+    )
+    assert any("long: each cell after 9 updates; short: each cell after 3 updates" in line for line in found.lines)
+
+
 def test_without_an_evaluation_there_is_nothing_to_show(source: Make, cell: Make) -> None:
     plot = PLOTS["accuracy-at-equal-updates"]
     assert plot.numbers(source([cell(4)], [])).points == ()
