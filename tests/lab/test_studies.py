@@ -8,6 +8,7 @@ from batchlab_client import models
 from batchlab_lab import exits
 from batchlab_lab.studies import index
 from batchlab_lab.studies.outcome import FILE, Outcome, load, save
+from batchlab_lab.studies.picture import fits
 from batchlab_lab.studies.run import unfinished
 
 
@@ -86,3 +87,17 @@ def test_the_page_holds_every_picture_and_escapes_what_it_tells(tmp_path: Path) 
     assert "1 of 2 studies ended well" in page and "other" not in page
     assert page.count("data:image/svg+xml;base64,") == 2
     assert "a &lt; b" in page and "Is &lt;it&gt; so?" in page
+
+
+@pytest.mark.parametrize(
+    ("picture", "fit"),
+    [
+        (b'<svg xmlns="x" width="480" height="220">', True),
+        (b'<svg xmlns="x" width="480" height="900">', False),
+        (b'<svg xmlns="x" width="480" height="220">Nothing to show', False),
+        (b'<svg xmlns="x" width="480" height="220">' + b" " * 60_000, False),
+        (b"<svg>", False),
+    ],
+)
+def test_a_picture_for_a_card_is_small_and_wide_and_shows_something(picture: bytes, fit: bool) -> None:
+    assert fits(picture) is fit

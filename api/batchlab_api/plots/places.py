@@ -54,8 +54,14 @@ class Places:
         axis = alt.Axis(
             values=list(self.values), labelExpr=f"{at} < 0 ? '' : {texts}[{at}]", grid=False, labelOverlap=False
         )
-        more = {"base": 2} if self.scale == "log" else {"constant": self._least} if self.scale == "symlog" else {}
-        scale = alt.Scale(type=self.scale, domain=list(self.domain), nice=False, zero=False, **more)
+        more = (
+            {"base": 2}
+            if self.scale == "log"
+            else {"constant": self._least}
+            if self.scale == "symlog"
+            else {"zero": False}
+        )
+        scale = alt.Scale(type=self.scale, domain=list(self.domain), nice=False, **more)
         return alt.X("x:Q", title=None, scale=scale, axis=axis)
 
     def beside(self, value: float, pixels: float) -> float:

@@ -9,12 +9,10 @@ from batchlab_client import Client, RefusedError, models
 
 from batchlab_lab import exits, show
 from batchlab_lab.follow import cancelled_if_left, follow
-from batchlab_lab.studies import index
+from batchlab_lab.studies import index, picture
 from batchlab_lab.studies.outcome import Outcome, load, save
 
 Size = Literal["smoke", "small", "full"]
-PICTURE_WIDTH, PICTURE_HEIGHT = 480, 150
-"""Of a gallery's picture; the height is that of a panel."""
 FORMATS: tuple[Literal["svg", "png"], ...] = ("svg", "png")
 
 
@@ -66,8 +64,7 @@ def _followed(
     with cancelled_if_left(client, made.id):
         experiment = follow(client, made.id, quiet=True, meanwhile=meanwhile)
     saved, faults = _save_plots(client, made.id, study.plots, folder)
-    if saved:
-        _save_picture(client, made.id, saved[0], folder)
+    picture.save(client, made.id, saved, folder)
     return Outcome(
         study=study,
         size=size,
@@ -79,13 +76,6 @@ def _followed(
         claims=client.verdicts(made.id).claims,
         faults=[*_ending(experiment), *faults],
     )
-
-
-def _save_picture(client: Client, id: str, plot: str, folder: Path) -> None:
-    """Save the first plot as the small picture that a gallery shows, for a light and a dark page."""
-    for theme in ("light", "dark"):
-        drawn = client.plot(id, plot, "svg", width=PICTURE_WIDTH, height=PICTURE_HEIGHT, bare="true", theme=theme)
-        (folder / f"picture.{theme}.svg").write_bytes(drawn)
 
 
 def _ending(experiment: models.Experiment) -> Iterator[str]:

@@ -97,11 +97,13 @@ function spec(state, kept, axes) {
   const positive = rows.every(({ y }) => y > 0);
   const ink = INK[theme()];
   const wide = positive && Math.max(...rows.map(({ y }) => y)) > 20 * Math.min(...rows.map(({ y }) => y));
-  const legend = { orient: "bottom", columns: 2, labelLimit: 320, title: null, symbolType: "stroke", symbolSize: 300 };
+  const width = Math.max(240, Math.min(860, Math.floor(state.box.getBoundingClientRect().width) - 90));
+  const looks = { labelLimit: 320, title: null, symbolType: "stroke", symbolSize: 300 };
+  const legend = { orient: "bottom", columns: Math.max(1, Math.floor(width / 240)), ...looks };
   const dashes = { domain: points_, range: points_.map((_, i) => dash(i)) };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    width: Math.max(240, Math.min(860, Math.floor(state.box.getBoundingClientRect().width) - 90)),
+    width,
     height: 300,
     background: null,
     data: { values: rows },
@@ -121,7 +123,7 @@ function spec(state, kept, axes) {
     config: {
       view: { stroke: null },
       axis: { domainColor: ink.faint, tickColor: ink.faint, gridColor: ink.grid, labelColor: ink.ink, titleColor: ink.ink },
-      legend: { labelColor: ink.ink },
+      legend: { labelColor: ink.ink, layout: { bottom: { direction: "vertical", anchor: "start", margin: 8 } } },
     },
   };
 }

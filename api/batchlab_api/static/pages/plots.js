@@ -9,6 +9,8 @@ import { emptyCard, problemCard, skeleton } from "../parts/problem.js";
 import { shown as theme } from "../parts/theme.js";
 
 const LEAST_SECONDS = 4;
+/** An experiment may have fifty plots: only those on the screen, or nearly so, are asked for. */
+const NEAR = "400px";
 const FORMATS = ["svg", "png", "pdf", "html", "json"];
 
 export function plotsTab(experiment) {
@@ -66,6 +68,7 @@ function plotFigure(id, info, signal) {
     name: info.name,
     signal,
     drawn: null,
+    near: false,
     result: null,
     box: h("div.plotbox", {}, skeleton(4)),
     fault: h("div"),
@@ -84,7 +87,19 @@ function plotFigure(id, info, signal) {
     state.box,
     state.fault,
   );
-  return { node, update: () => undefined, draw: () => refreshPlot(state), dispose: () => state.result?.finalize() };
+  const watch = new IntersectionObserver(([entry]) => seen(state, entry.isIntersecting), { rootMargin: NEAR });
+  watch.observe(node);
+  return {
+    node,
+    update: () => undefined,
+    draw: () => state.near && refreshPlot(state),
+    dispose: () => (watch.disconnect(), state.result?.finalize()),
+  };
+}
+
+function seen(state, near) {
+  state.near = near;
+  if (near) refreshPlot(state);
 }
 
 const path = ({ id, name }) => apiPath(["experiments", id, "plots", name]);
