@@ -23,6 +23,13 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=1)]
 MOST_TICKS = 10**7
 """Updates that a batch schedule looks through to find its changes."""
+MOST_CHANGES = 10**5
+"""Changes of the batch size in a run, at the most."""
+
+
+def _check_count(changes: float, field: str) -> None:
+    if changes > MOST_CHANGES:
+        raise SpecError.at((field,), f"changes the batch size more than {MOST_CHANGES} times: choose fewer")
 
 
 class BaseBatchSchedule(Kind):
@@ -37,6 +44,10 @@ class BaseBatchSchedule(Kind):
     def rate_factors(self, done: Floats, plan: BatchPlan, run: Run) -> Floats:
         """Factors on the rate of the updates that follow `done` finished ones of this schedule's plan, same shape."""
         return plan.rate_factors(done)
+
+    def even_factors(self, done: Floats, plan: BatchPlan, run: Run) -> Floats:
+        """The factors of the run that this one stands for, whose batch size stays, after as many rows; same shape."""
+        return np.ones_like(done)
 
 
 class Constant(BaseBatchSchedule):
@@ -113,6 +124,7 @@ class Growth(_Growing):
         most = self._most(run)
         milestones = (i * (self.every or 0.0) for i in count(1)) if self.milestones is None else self.milestones
         for i, milestone in enumerate(milestones, start=1):
+            _check_count(i, "every")
             at, counted = run.place(milestone, self.unit)
             lacking = most / run.batch_size * self.factor**-i
             size = most if lacking <= 1 else round(run.batch_size * self.factor**i)
@@ -129,6 +141,7 @@ class Linear(_Growing):
     """Rows per update."""
 
     def changes(self, run: Run) -> Iterable[Change]:
+        _check_count(self._most(run) - run.batch_size, "maximum")
         rows = np.arange(1, self._most(run) - run.batch_size + 1)
         at = np.ceil(rows / self.rate - 1e-9)
         last = np.append(at[1:] != at[:-1], True) if len(at) else np.zeros(0, bool)  # of several rows at one update
@@ -152,6 +165,7 @@ class Warmup(BaseBatchSchedule):
         if self.shape == "constant":
             return [Change(0, first, counted), Change(length, run.batch_size, counted)]
         more = run.batch_size - first
+        _check_count(more, "shape")
         rising = [Change(length * (i - 0.5) / more, first + i, counted) for i in range(1, more + 1)]
         return [Change(0, first, counted), *rising]
 
@@ -182,8 +196,11 @@ class InsteadOfDecay(_Growing):
         return [Change(int(at), int(size)) for at, size in zip(seen, sizes[new], strict=True)]
 
     def rate_factors(self, done: Floats, plan: BatchPlan, run: Run) -> Floats:
+        return np.asarray(self.even_factors(done, plan, run) * plan.sizes(done) / run.batch_size)
+
+    def even_factors(self, done: Floats, plan: BatchPlan, run: Run) -> Floats:
         factors: Floats = self.schedule.factors(plan.pace(done), run.clock)
-        return np.asarray(factors * plan.sizes(done) / run.batch_size)
+        return factors
 
 
 def _matched(batch_size: int, factors: Floats, most: int) -> Floats:

@@ -98,6 +98,28 @@ def test_the_momentum_is_drawn_with_the_rate(client: TestClient) -> None:
     assert preview(client, momentum=0.8, momentum_schedule=own).momentum == [0.8] * 50 + [0.4] * 50
 
 
+def test_a_growing_batch_is_drawn_with_what_it_saves(client: TestClient) -> None:
+    growing = {"kind": "instead_of_decay", "schedule": {"kind": "multistep", "milestones": [0.5], "gamma": 0.2}}
+    found = preview(client, batch_schedule=growing, batch_size=20)
+    assert found.batch_size == [20] * 50 + [100] * 10
+    assert found.lr == pytest.approx([0.5] * 60)
+    report = found.equivalence
+    assert report is not None
+    assert (report.updates, report.even_updates) == (60, 100) and report.saved == pytest.approx(0.4)
+    assert report.departure == pytest.approx(1.0) and report.noise == pytest.approx(report.even_noise)
+    plain = preview(client, batch_schedule={"kind": "growth", "milestones": [0.5]}, batch_size=20).equivalence
+    assert plain is not None and plain.departure == pytest.approx(2.0)
+
+
+def test_a_batch_schedule_that_does_not_fit_is_refused(client: TestClient) -> None:
+    body = {"lr": 0.5, "steps": 100, "steps_per_epoch": 10, "batch_schedule": {"kind": "linear"}}
+    assert "batch_size" in client.post("/schedules/preview", json=body).text
+    large = body | {"batch_size": 20, "batch_schedule": {"kind": "steps", "milestones": [0.5], "sizes": [500]}}
+    answer = client.post("/schedules/preview", json=large)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/batch_schedule/sizes/0"
+
+
 def test_a_wrong_schedule_is_refused_at_its_path(client: TestClient) -> None:
     wrong = {"schedule": {"kind": "cosine", "length": -1}, "lr": 0.5, "steps": 0}
     answer = client.post("/schedules/preview", json=wrong)

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from batchlab_api.plots import courses, equal, results, walking
-from batchlab_api.plots.planned import PlannedRates
+from batchlab_api.plots import courses, equal, rates, results, walking
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
 from batchlab_api.plots.time_trends import TimeTrendsPlot
@@ -13,7 +12,7 @@ _ALL: tuple[Plot[Any], ...] = (
     TimeTrendsPlot(),
     *equal.PLOTS,
     *courses.PLOTS,
-    PlannedRates(),
+    *rates.PLOTS,
     *walking.PLOTS,
 )
 PLOTS: dict[str, Plot[Any]] = {plot.name: plot for plot in _ALL}

@@ -31,7 +31,7 @@ class PlannedRates(Plot[Lines]):
         return bool(experiment["spec"])
 
     def numbers(self, source: Source) -> Lines:
-        cells = _cells(source.experiment["spec"])
+        cells = one_a_point(source.experiment["spec"])
         places = arms([point_of(cell.describe()) for cell in cells], along="")
         found = [_line(cell, places) for cell in cells]
         return lines.frame(source, self.title, "dimensionless", "epoch", places=places, found=found, note="")
@@ -46,7 +46,7 @@ class PlannedRates(Plot[Lines]):
         return lines.table(numbers)
 
 
-def _cells(spec: Row) -> list[Cell]:
+def one_a_point(spec: Row) -> list[Cell]:
     """One cell for each point of the sweep, whatever its seed."""
     found: dict[str, Cell] = {}
     for cell in expand(parse_spec(spec)):

@@ -55,6 +55,22 @@ class StudyList(Model):
     next: str | None = None
 
 
+class Equivalence(Model):
+    """A run with a changing batch against the one of constant batch size that sees the same rows."""
+
+    updates: int
+    even_updates: int
+    """Of the run whose batch size stays."""
+    saved: float
+    """The share of the updates that are saved."""
+    noise: list[Number]
+    """Rate over batch size, a common schedule of the rate left aside: one entry a point."""
+    even_noise: list[Number]
+    """That of the other run after as many rows."""
+    departure: Number
+    """The largest factor between the two, either way: 1 where the runs are equivalent."""
+
+
 class SchedulePreview(Model):
     """What a schedule does, without training: one entry a point."""
 
@@ -62,6 +78,10 @@ class SchedulePreview(Model):
     """Numbers of updates, from 1."""
     lr: list[Number]
     momentum: list[Number] | None
+    batch_size: list[int] | None = None
+    """Rows of a full batch; null without a batch schedule."""
+    equivalence: Equivalence | None = None
+    """Null without a batch schedule."""
 
 
 class Dataset(Model):

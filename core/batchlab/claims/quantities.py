@@ -72,6 +72,22 @@ class Analysed(_Quantity):
         return f"{self.key} of the analysis {self.analysis}"
 
 
+class Total(_Quantity):
+    """The sum over all updates of what a probe measures: its mean times their number."""
+
+    kind: Literal["total"] = "total"
+    metric: str
+    """A metric whose mean is in the results: `update_norm` gives the length of the weights' way."""
+
+    def value(self, row: Row, curves: Curves) -> float | None:
+        result = row.get("result") or {}
+        mean, updates = number(result.get(f"mean_{self.metric}")), number(result.get("updates"))
+        return None if mean is None or updates is None else mean * updates
+
+    def words(self) -> str:
+        return f"{self.metric} summed over all updates"
+
+
 class AtStep(_Quantity):
     """The last value that a curve has up to some part of the run."""
 
@@ -91,7 +107,8 @@ class AtStep(_Quantity):
         return number(float(values[place])) if reached else None
 
     def words(self) -> str:
-        return f"{self.metric} after {self.step or self.examples} {'examples' if self.step is None else 'updates'}"
+        place = f"{self.examples} examples" if self.step is None else f"{self.step} updates"
+        return f"{self.metric} after {place}"
 
 
 class Reached(_Quantity):
@@ -120,7 +137,7 @@ def _named(value: Any) -> Any:
     return {"kind": "result", "key": value} if isinstance(value, str) else value
 
 
-Plain: Any = Annotated[union("quantities", Result, Analysed, AtStep, Reached), BeforeValidator(_named)]
+Plain: Any = Annotated[union("quantities", Result, Analysed, Total, AtStep, Reached), BeforeValidator(_named)]
 
 
 class Difference(_Quantity):
@@ -170,5 +187,5 @@ def number(value: Any) -> float | None:
 
 
 Quantity: Any = Annotated[
-    union("quantities", Result, Analysed, AtStep, Reached, Difference, Ratio), BeforeValidator(_named)
+    union("quantities", Result, Analysed, Total, AtStep, Reached, Difference, Ratio), BeforeValidator(_named)
 ]

@@ -39,13 +39,13 @@ class Reference:
         task = Task(cell, data, torch.device(device))
         tally = Tally() if state is None else resume(task, state)
         norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally)
-        patience, due = min(block_seconds, time_left(cell, tally)), evaluations(cell)
+        patience, due, plan = min(block_seconds, time_left(cell, tally)), evaluations(cell), cell.batches
         if tally.done == 0:
             log.evaluated(0, task.evaluate())
 
         for step, rate, momentum, rows in batches(cell, tally.done, task.device):
             task.set_rate(rate, momentum)
-            task.begin(step, cell.examples(step - 1))
+            task.begin(step, plan.examples(step - 1))
             watch.mark()
             loss = task.backward(rows)
             watch.mark()

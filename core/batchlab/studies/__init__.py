@@ -4,13 +4,16 @@ A study is an entry of the tuple at the bottom of its module; this file joins th
 """
 
 from batchlab.claims import Claim
-from batchlab.studies import data, descents, methods, networks, surfaces, textbook
+from batchlab.studies import data, descents, growth, methods, networks, rules, schedules, surfaces, textbook
 from batchlab.studies.base import Document, Size, Study
 
 __all__ = ["STUDIES", "Claim", "Document", "Size", "Study"]
 
 _ALL = (
     *textbook.STUDIES,
+    *schedules.STUDIES,
+    *growth.STUDIES,
+    *rules.STUDIES,
     *data.STUDIES,
     *descents.STUDIES,
     *surfaces.STUDIES,

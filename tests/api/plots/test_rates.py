@@ -1,0 +1,113 @@
+"""The plots of rates and growing batches: numbers that a test can compute beside them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from batchlab_api.plots.apart import WeightsApart
+from batchlab_api.plots.first_rates import FirstRates
+from batchlab_api.plots.matched import MatchedRates
+from batchlab_api.plots.noise import PlannedNoise
+from batchlab_api.plots.options import Options
+from batchlab_api.plots.range_test import PEAK, RangeTestPlot
+
+from tests.api.plots.conftest import InMemorySource, make_cell
+
+BASE = {"lr": {"rule": "fixed", "base": 0.1}, "batch_sizes": [20], "budget": {"epochs": 10}}
+
+
+def series(metric: str, mean: Any, x: Any = None, **fields: Any) -> dict[str, Any]:
+    values = np.asarray(mean, dtype=np.float64)
+    at = np.arange(1, len(values) + 1) if x is None else x
+    point = {"variant": None, "batch_size": 20, "lr": 0.1, "momentum": 0.0, "params": {}, "seed": 0, "cell": "1"}
+    kept = {"x": list(map(float, at)), "mean": values.tolist(), "exact": True, "diverged_at": None}
+    return point | {"metric": metric} | kept | fields
+
+
+def test_equal_noise_is_drawn_as_equal_lines_with_the_updates_of_each_arm() -> None:
+    falling = {"kind": "multistep", "milestones": [0.5], "gamma": 0.2}
+    variants = [
+        {"name": "decay", "schedule": falling},
+        {"name": "grow", "batch_schedule": {"kind": "instead_of_decay", "schedule": falling}},
+    ]
+    source = InMemorySource([], [], **BASE, variants=variants)
+    plot = PlannedNoise()
+    assert plot.applies(source.experiment)
+    numbers = plot.numbers(source)
+    decay, grow = numbers.drawn
+    assert set(decay.mean.round(12)) == set(grow.mean.round(12)) == {0.005, 0.001}
+    assert any("decay 400 updates" in line and "grow 240 updates (40% saved)" in line for line in numbers.lines)
+    plot.chart(numbers, Options()).to_dict()
+    assert not plot.applies(InMemorySource([], [], **BASE).experiment)
+
+
+def test_a_range_test_marks_what_its_rules_say() -> None:
+    rates = 1e-5 * 1e6 ** (np.arange(100) / 99)
+    x = np.log10(rates)
+    losses = 2.3 - 2 / (1 + np.exp(-3 * (x + 2))) + np.exp(4 * (x - 0.2))
+    accuracies, at = [0.1, 0.9, 0.2], [10, 70, 100]
+    read = [
+        s
+        for seed in range(3)
+        for s in (
+            series("loss", losses, seed=seed, cell=str(seed)),
+            series("lr", rates, seed=seed, cell=str(seed)),
+            series("val_accuracy", accuracies, at, seed=seed, cell=str(seed)),
+        )
+    ]
+    source = InMemorySource([make_cell()], read, **BASE, schedule={"kind": "range_test", "end": 1e6})
+    plot = RangeTestPlot()
+    assert plot.applies(source.experiment)
+    (course,) = (numbers := plot.numbers(source)).courses
+    assert course.n == 3
+    assert course.suggestions[PEAK] == pytest.approx(rates[69])
+    assert 1e-3 < course.suggestions["steepest"] < 0.1
+    assert {row["rule"] for row in plot.rows(numbers)} == course.suggestions.keys()
+    plot.chart(numbers, Options()).to_dict()
+
+
+def test_first_rates_are_named_by_their_class() -> None:
+    curves = {0.001: [2.3, 2.29, 2.28], 0.1: [2.3, 0.5, 0.1], 9.0: [2.3, 40.0, 90.0]}
+    read = [series("train_loss", mean, [0, 1, 2], lr=lr, cell=str(lr)) for lr, mean in curves.items()]
+    source = InMemorySource([], read, **BASE | {"lr": {"rule": "list", "values": list(curves)}})
+    source.experiment["metrics"] = {"train_loss": "nats"}
+    plot = FirstRates()
+    assert plot.applies(source.experiment)
+    numbers = plot.numbers(source)
+    assert numbers.colours == ("0.001: slow", "0.1: good", "9: divergence")
+    assert numbers.drawn[-1].mean.tolist() == pytest.approx([2.3, 6.9])
+    plot.chart(numbers, Options()).to_dict()
+
+
+def test_matched_rates_are_written_where_they_change() -> None:
+    cells = [
+        make_cell(size, seed, lr, variant=name)
+        for name, rule in (("matched", lambda b: 0.1 * b), ("fixed", lambda b: 0.1))
+        for size, lr in ((b, rule(b)) for b in (1, 4, 16))
+        for seed in range(3)
+    ]
+    source = InMemorySource(cells, [], **BASE, variants=[{"name": "matched"}, {"name": "fixed"}])
+    source.experiment["spec"]["batch_sizes"] = [1, 4, 16]
+    plot = MatchedRates()
+    assert plot.applies(source.experiment)
+    numbers = plot.numbers(source)
+    assert [(p.batch_size, p.lr) for p in numbers.points if p.line == "matched"] == [(1, 0.1), (4, 0.4), (16, 1.6)]
+    drawn = plot.chart(numbers, Options()).to_dict()
+    (values,) = drawn["datasets"].values()
+    labels = [(d["line"], d["label"]) for d in values]
+    assert sorted(label for line, label in labels if line == "fixed") == ["", "", "0.1"]
+
+
+def test_weights_are_compared_after_equal_rows() -> None:
+    """The smallest batch goes 1 a row in one number; the other is 0.5 off from its second update on."""
+    small = series("param/w", np.arange(0, 40, 4.0), batch_size=4)
+    large = series("param/w", [0.0, 8.5, 16.5, 24.5, 32.5], batch_size=8, cell="2")
+    source = InMemorySource([], [small, large], **BASE | {"batch_sizes": [4, 8]})
+    source.experiment["metrics"] = {"param/w": "1"}
+    plot = WeightsApart()
+    assert plot.applies(source.experiment)
+    (line,) = (numbers := plot.numbers(source)).drawn
+    assert line.colour == "batch 8"
+    assert line.x.tolist() == [8.0, 16.0, 24.0, 32.0]
+    assert line.mean == pytest.approx(np.full(4, 0.5))
+    plot.chart(numbers, Options()).to_dict()
