@@ -15,26 +15,33 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Clock:
-    """Training seconds after some numbers of updates, from 0 on: both ascending, shape (k,)."""
+    """A running total after some numbers of updates, from 0 on: both ascending, shape (k,).
+
+    Of training seconds, or of rows where only what was stored tells the batch sizes.
+    """
 
     steps: Floats
-    seconds: Floats
+    totals: Floats
 
     @classmethod
-    def of(cls, steps: NDArray[Any], mean_seconds: NDArray[Any]) -> "Clock":
-        """From a thinned series of step times: each mean holds for the updates since the point before it."""
+    def of(cls, steps: NDArray[Any], means: NDArray[Any]) -> "Clock":
+        """From a thinned series of step times or batch sizes: a mean holds for the updates since the point before."""
         ends = np.concatenate([[0.0], steps.astype(np.float64)])
-        times = np.nan_to_num(mean_seconds.astype(np.float64)) * np.diff(ends)
+        times = np.nan_to_num(means.astype(np.float64)) * np.diff(ends)
         return cls(ends, np.concatenate([[0.0], np.cumsum(times)]))
 
 
 def along(x: Axis, cell: Cell, steps: NDArray[Any], clock: Clock | None) -> Floats:
-    """`steps` (updates finished, any shape) on the axis `x`; seconds need a clock (without one: nan)."""
+    """`steps` (updates finished, any shape) on the axis `x`; seconds need a clock (without one: nan), and the rows of a
+    cell whose batch sizes were found while it trained one of rows."""
     if x == "step":
         return steps.astype(np.float64)
     if x == "seconds":
-        return np.full(steps.shape, np.nan) if clock is None else np.interp(steps, clock.steps, clock.seconds)
-    examples = cell.batches.seen(steps)
+        return np.full(steps.shape, np.nan) if clock is None else np.interp(steps, clock.steps, clock.totals)
+    if cell.batch_schedule.adaptive and clock is not None:
+        examples = np.interp(steps, clock.steps, clock.totals)
+    else:
+        examples = cell.batches.seen(steps)
     return np.asarray(examples / cell.rows if x == "epoch" else examples, dtype=np.float64)
 
 

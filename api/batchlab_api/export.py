@@ -8,7 +8,8 @@ from batchlab_db import raw
 from batchlab_db.raw import Stretch
 from sqlalchemy import Engine
 
-from batchlab_api import axis
+from batchlab_api import axis, clocks
+from batchlab_api.axis import Clock
 from batchlab_api.series import Asked, Member
 from batchlab_api.tables import ParquetStream, csv_lines
 
@@ -48,14 +49,16 @@ def as_parquet(engine: Engine, found: Sequence[Member], asked: Asked) -> Iterato
 
 
 def _pieces(engine: Engine, found: Sequence[Member], asked: Asked) -> Iterator[Columns]:
+    with engine.connect() as connection:
+        clock_of = clocks.rows(connection, {member.row["id"]: member.cell for member in found})
     for metric in asked.metrics:
         for member in found:
             wanted = member.wanted(metric, asked)
             for stretch in raw.stretches(engine, [wanted.cell_id], [metric], first=wanted.first, last=wanted.last):
-                yield _columns(member, stretch)
+                yield _columns(member, stretch, clock_of.get(wanted.cell_id))
 
 
-def _columns(member: Member, stretch: Stretch) -> Columns:
+def _columns(member: Member, stretch: Stretch, clock: Clock | None) -> Columns:
     n, row, cell = len(stretch.steps), member.row, member.cell
     same = {name: [row[name]] * n for name in ("variant", "batch_size", "lr", "momentum", "seed")}
     return {
@@ -63,7 +66,7 @@ def _columns(member: Member, stretch: Stretch) -> Columns:
         "metric": [stretch.metric] * n,
         **same,
         "step": stretch.steps,
-        "epoch": axis.along("epoch", cell, stretch.steps, None),
-        "examples": axis.along("examples", cell, stretch.steps, None).astype(np.int64),
+        "epoch": axis.along("epoch", cell, stretch.steps, clock),
+        "examples": np.rint(axis.along("examples", cell, stretch.steps, clock)).astype(np.int64),
         "value": stretch.values,
     }

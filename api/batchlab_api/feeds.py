@@ -42,7 +42,7 @@ def read_points(connection: Connection, watch: Watch, behind: Stretches) -> list
     """The points of these stretches, of each metric that has any."""
     found = curves.since(connection, behind, watch.metrics, watch.points)
     points_of = _cells(connection, watch, {cell for cell, _ in found})
-    clock_of = clocks.of(connection, list(points_of)) if watch.x == "seconds" else {}
+    clock_of = clocks.for_axis(connection, watch.x, points_of)
     return [
         models.CurvePoints(
             cell=str(cell),

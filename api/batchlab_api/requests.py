@@ -73,6 +73,8 @@ class PreviewRequest(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> "PreviewRequest":
+        if self.batch_schedule.adaptive:
+            raise ValueError("this batch schedule is decided while training: there is nothing to draw")
         if self.batch_schedule.kind != "constant" and self.batch_size is None:
             raise ValueError("a batch schedule needs a batch_size: add it")
         if self.steps_per_epoch * (self.batch_size or 1) > MOST_ROWS:

@@ -51,8 +51,9 @@ def members(connection: Connection, experiment: str, asked: Asked) -> list[Membe
     ids = None if asked.cells is None else [str(id) for id in asked.cells]
     sizes = None if asked.batch_sizes is None else sorted(asked.batch_sizes)
     rows = cells.chosen(connection, experiment, ids, sizes)
-    clock_of = clocks.of(connection, [row["id"] for row in rows]) if asked.x == "seconds" else {}
-    return [Member(row, parse(row["point"]), clock_of.get(row["id"])) for row in rows]
+    cells_of = {row["id"]: parse(row["point"]) for row in rows}
+    clock_of = clocks.for_axis(connection, asked.x, cells_of)
+    return [Member(row, cells_of[row["id"]], clock_of.get(row["id"])) for row in rows]
 
 
 def size(found: Sequence[Member], asked: Asked) -> int:

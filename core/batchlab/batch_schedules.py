@@ -36,6 +36,8 @@ class BaseBatchSchedule(Kind):
     """What the batch schedules share. Lengths in fractions are measured as the budget is: in rows, or in updates."""
 
     family: ClassVar[str] = "batch_schedules"
+    adaptive: ClassVar[bool] = False
+    """Whether the sizes are found while training: `changes` then tells of none."""
 
     @abstractmethod
     def changes(self, run: Run) -> Iterable[Change]:
@@ -211,7 +213,62 @@ def _matched(batch_size: int, factors: Floats, most: int) -> Floats:
     return np.minimum(np.round(wanted), most)
 
 
-BatchSchedule: Any = union("batch_schedules", Constant, Steps, Growth, Linear, Warmup, InsteadOfDecay)
+class Adaptive(_Growing):
+    """A batch that grows when the gradient of a batch is found too noisy, and never shrinks."""
+
+    adaptive: ClassVar[bool] = True
+    theta: Annotated[float, Field(gt=0)] = 1.0
+    """The noise that is borne, relative to the gradient: the smaller, the earlier the batch grows."""
+    every: Size = 10
+    """Updates between two looks."""
+    sample: Annotated[int, Field(ge=2, le=1024)] = 32
+    """Rows of the batch whose gradients are taken one by one, at most."""
+
+    def changes(self, run: Run) -> Iterable[Change]:
+        self._most(run)
+        return ()
+
+    @abstractmethod
+    def needed(self, spread: float, along: float, norm: float) -> float:
+        """The batch size that passes the test.
+
+        `spread`: tr(Sigma), the variance of one row's gradient over all numbers; `along`: the variance of its inner
+        product with the batch's gradient; `norm`: the norm of that gradient.
+        """
+
+    def grown(self, size: int, run: Run, measured: tuple[float, float, float]) -> int:
+        """The batch size after a look at a batch of `size`: what the test needs, within the maximum."""
+        needed = self.needed(*measured)
+        most = self._most(run)
+        return max(size, most if not needed < most else int(np.ceil(needed)))
+
+
+class NormTest(Adaptive):
+    """Grow until `tr(Sigma) / (B |g|^2) <= theta^2` (Byrd et al. 2012)."""
+
+    kind: Literal["norm_test"] = "norm_test"
+
+    def needed(self, spread: float, along: float, norm: float) -> float:
+        return _over(spread, self.theta**2 * norm**2)
+
+
+class InnerProductTest(Adaptive):
+    """Grow until `var(g_i . g) / (B |g|^4) <= theta^2` (Bollapragada et al. 2018)."""
+
+    kind: Literal["inner_product_test"] = "inner_product_test"
+
+    def needed(self, spread: float, along: float, norm: float) -> float:
+        return _over(along, self.theta**2 * norm**4)
+
+
+def _over(noise: float, borne: float) -> float:
+    """A batch size; endless where the gradient has vanished, or is not finite."""
+    return noise / borne if borne > 0 and np.isfinite(noise) else np.inf
+
+
+BatchSchedule: Any = union(
+    "batch_schedules", Constant, Steps, Growth, Linear, Warmup, InsteadOfDecay, NormTest, InnerProductTest
+)
 
 
 @lru_cache(maxsize=4096)

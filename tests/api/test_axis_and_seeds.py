@@ -46,6 +46,13 @@ def test_an_epoch_is_all_rows_once_whatever_the_batch_size_does() -> None:
     assert bounds("epoch", one, 1.0, 2.0, None) == (8, 12)
 
 
+def test_where_batch_sizes_were_found_the_stored_ones_tell_the_rows() -> None:
+    one = cell(100, 24, batch_schedule={"kind": "norm_test"})
+    clock = Clock.of(np.arange(1, 7), np.array([100.0, 100.0, 200.0, 200.0, 200.0, 400.0]))
+    assert along("examples", one, np.array([0, 2, 5, 6]), clock).tolist() == [0.0, 200.0, 800.0, 1200.0]
+    assert along("epoch", one, np.array([5]), clock).tolist() == [1.0]
+
+
 def test_without_bounds_everything_is_within() -> None:
     assert bounds("epoch", cell(4, 123), None, None, None) == (0, 123)
 
@@ -53,8 +60,8 @@ def test_without_bounds_everything_is_within() -> None:
 def test_a_clock_adds_up_what_thinned_step_times_say() -> None:
     exact = Clock.of(np.array([1, 2, 3]), np.array([0.5, 0.25, 0.25], dtype=np.float32))
     thinned = Clock.of(np.array([1, 8, 10]), np.array([0.5, 0.1, 0.2]))
-    assert exact.seconds.tolist() == [0.0, 0.5, 0.75, 1.0]
-    assert thinned.seconds[-1] == pytest.approx(0.5 + 7 * 0.1 + 2 * 0.2)
+    assert exact.totals.tolist() == [0.0, 0.5, 0.75, 1.0]
+    assert thinned.totals[-1] == pytest.approx(0.5 + 7 * 0.1 + 2 * 0.2)
 
 
 def test_time_before_any_was_measured_is_unknown() -> None:

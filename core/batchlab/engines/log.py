@@ -11,6 +11,7 @@ from torch import Tensor
 
 from batchlab.cell import Cell
 from batchlab.engines.base import Block, CellBlock, Ending, Float32s
+from batchlab.engines.growing import Course
 from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task
@@ -68,8 +69,8 @@ class Norms:
 class Log:
     """Collects a block of one cell and closes it."""
 
-    def __init__(self, task: Task, tally: Tally) -> None:
-        self._task, self._cell, self.tally = task, task.cell, tally
+    def __init__(self, task: Task, tally: Tally, course: Course) -> None:
+        self._task, self._course, self.tally = task, course, tally
         self.stopped = False
         """Whether the target that ends the cell is reached."""
         self._keeper = Keeper(task, tally)
@@ -81,6 +82,11 @@ class Log:
         self._rates: list[float] = []
         self._momenta: list[float | None] = []
         self._evaluations: list[tuple[int, Mapping[str, Tensor]]] = []
+
+    @property
+    def _cell(self) -> Cell:
+        """As far as its batch sizes are known."""
+        return self._course.cell
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -172,7 +178,7 @@ class Log:
     def _final(self) -> dict[str, float]:
         """What is known at the end alone."""
         average = self._task.average
-        own = self._task.evaluate_test() | self._position()
+        own = self._task.evaluate_test() | self._position() | self._course.facts
         return own | ({} if average is None else average.facts)
 
     def _position(self) -> dict[str, float]:

@@ -11,7 +11,7 @@ import torch
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, Snapshot, State
-from batchlab.engines.batches import batches, evaluations
+from batchlab.engines.growing import Course
 from batchlab.engines.limits import check_time, time_left
 from batchlab.engines.log import Log, Norms
 from batchlab.engines.tally import Tally
@@ -38,18 +38,20 @@ class Reference:
         (cell,) = cohort
         task = Task(cell, data, torch.device(device))
         tally = Tally() if state is None else resume(task, state)
-        norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally)
-        patience, due, plan = min(block_seconds, time_left(cell, tally)), evaluations(cell), cell.batches
+        course = Course(task, () if state is None else state.meta.get("decided", ()))
+        norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally, course)
+        patience = min(block_seconds, time_left(cell, tally))
         if tally.done == 0:
             log.evaluated(0, task.evaluate())
 
-        for step, rate, momentum, rows in batches(cell, tally.done, task.device):
+        for step, rate, momentum, rows in course.batches(tally.done):
             task.set_rate(rate, momentum)
-            task.begin(step, plan.examples(step - 1))
+            task.begin(step, course.seen(step - 1))
             watch.mark()
             loss = task.backward(rows)
             watch.mark()
             norms.before_step()
+            course.look(step, rows)
             watch.mark()
             task.step()
             watch.mark()
@@ -57,24 +59,26 @@ class Reference:
             task.finish(step)
             log.updated(loss, rate, momentum)
 
-            ended = step == cell.steps or log.stopped
-            if ended or due(step):
+            ended = step == course.cell.steps or log.stopped
+            if ended or course.due(step):
                 log.evaluated(step, task.evaluate())
                 ended = ended or log.stopped
             if ended or len(log) >= block_steps or log.full or log.seconds >= patience:
                 block = log.close(norms, watch)
-                yield block, lambda: snapshot(task, tally)
+                yield block, lambda: snapshot(task, tally, course)
                 if block.cells[0].ending is not None:
                     return
                 check_time(cell, tally)
                 patience = min(block_seconds, time_left(cell, tally))
 
 
-def snapshot(task: Task, tally: Tally) -> State:
+def snapshot(task: Task, tally: Tally, course: Course) -> State:
     """All that training needs to go on after the block that was just closed."""
     meta: dict[str, Any] = {"tally": tally.to_json(), "most_rows": task.most_rows}
     if task.average is not None:
         meta["average"] = task.average.meta()
+    if course.decided:
+        meta["decided"] = list(course.decided)
     return State(task.arrays(), meta)
 
 
