@@ -1,12 +1,13 @@
 """What plots are drawn from: one stored experiment, read as far as a plot asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from batchlab.results import group_cells
 from batchlab_db import cells
-from sqlalchemy import Connection
+from batchlab_db.analyses import reads as analyses
+from sqlalchemy import Connection, RowMapping
 
 from batchlab_api import series
 from batchlab_api.axis import Axis
@@ -28,7 +29,20 @@ class StoredSource:
     def groups(self) -> Sequence[Row]:
         return group_cells(self.cells)
 
+    @cached_property
+    def analyses(self) -> Sequence[Row]:
+        rows = analyses.listing(self._connection, self.experiment["id"])
+        return [_analysis(row) for row in rows if row["status"] == "succeeded"]
+
+    def arrays(self, analysis: str) -> Mapping[str, Any]:
+        return analyses.arrays(self._connection, self.experiment["id"], analysis)
+
     def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[dict[str, Any]]:
         asked = Asked(tuple(metrics), points=points, x=x, group=group)
         found = series.members(self._connection, self.experiment["id"], asked)
         return [one.model_dump() for one in series.read(self._connection, found, asked)]
+
+
+def _analysis(row: RowMapping) -> dict[str, Any]:
+    looked_at = [one["cell"] for one in row["subjects"]]
+    return {"id": row["id"], "kind": row["kind"], "cells": looked_at, "values": row["found"], "meta": row["meta"]}

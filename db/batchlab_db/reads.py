@@ -50,8 +50,10 @@ _SHOWN = f"""
             FROM cells WHERE experiment_id = e.id
         ) c
         CROSS JOIN LATERAL (
-            SELECT coalesce(jsonb_object_agg(status, n), '{{}}') AS analyses
-            FROM (SELECT status, count(*) AS n FROM analyses WHERE experiment_id = e.id GROUP BY 1) counted
+            SELECT coalesce(jsonb_object_agg(status, n), '{{}}') AS analyses,
+                max(kinds) FILTER (WHERE status = 'succeeded') AS analysed
+            FROM (SELECT status, count(*) AS n, array_agg(DISTINCT kind) AS kinds FROM analyses
+                  WHERE experiment_id = e.id GROUP BY 1) counted
         ) a
         CROSS JOIN LATERAL (
             SELECT (sum(updates) / nullif(extract(epoch FROM clock_timestamp() - min(started_at)), 0))::float8 AS speed
@@ -93,7 +95,8 @@ class Page:
 
 def experiment(connection: Connection, experiment_id: str, alive_seconds: float) -> Row:
     """One experiment: its columns with `spec` and `metrics`, `status`, cells by status (`queued` .. `cancelled`),
-    `updates_done`, `updates_left`, `analyses` by status, `speed` (updates a second of late; None where nothing ran).
+    `updates_done`, `updates_left`, `analyses` by status, `analysed` (the kinds of those that have succeeded), and
+    `speed` (updates a second of late; None where nothing ran).
 
     Raises NotFound.
     """

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from batchlab_lab import exits
-from batchlab_lab.commands import compare, experiments, local, serve, studies, upkeep, verdicts
+from batchlab_lab.commands import analyses, compare, experiments, local, serve, studies, upkeep, verdicts
 from batchlab_lab.errors import LabError
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Ask a lab": (
         *(experiments.submit, experiments.study, experiments.watch, experiments.results, experiments.plot),
         *(verdicts.verdicts, verdicts.power, compare.compare),
+        *(analyses.analyse, analyses.analyses, analyses.checkpoints),
         *(experiments.cancel, experiments.pause, experiments.resume, experiments.retry),
     ),
     "Look after a lab": (upkeep.backup, upkeep.restore, upkeep.doctor),

@@ -3,6 +3,9 @@
 from typing import Any
 
 from batchlab_api.plots import courses, equal, rates, results, walking
+from batchlab_api.plots import courses, equal, measures, profiles, results, walking
+from batchlab_api.plots.landscape import LandscapePlot
+from batchlab_api.plots.planned import PlannedRates
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
 from batchlab_api.plots.time_trends import TimeTrendsPlot
@@ -14,6 +17,9 @@ _ALL: tuple[Plot[Any], ...] = (
     *courses.PLOTS,
     *rates.PLOTS,
     *walking.PLOTS,
+    *measures.PLOTS,
+    *profiles.PLOTS,
+    LandscapePlot(),
 )
 PLOTS: dict[str, Plot[Any]] = {plot.name: plot for plot in _ALL}
 

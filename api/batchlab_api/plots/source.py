@@ -18,12 +18,19 @@ class Source(Protocol):
 
     @property
     def cells(self) -> Sequence[Row]:
-        """Every cell by ordinal, with at least `variant, batch_size, lr, momentum, params, seed, status, result,
-        shared_with`."""
+        """Every cell by ordinal, with at least `id, ordinal, variant, batch_size, lr, momentum, params, seed, status,
+        result, shared_with`."""
 
     @property
     def groups(self) -> Sequence[Row]:
         """What `batchlab.results.group_cells` makes of the cells."""
+
+    @property
+    def analyses(self) -> Sequence[Row]:
+        """The analyses that have succeeded: `id, kind, cells` (their ids), `values, meta`."""
+
+    def arrays(self, analysis: str) -> Mapping[str, Any]:
+        """The arrays that an analysis has found, by name."""
 
     def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[Row]:
         """The series of these metrics, at most `points` points each, as `GET .../curves` returns them."""

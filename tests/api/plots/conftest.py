@@ -34,7 +34,12 @@ class InMemorySource:
         self.cells = cells
         self.groups = group_cells(cells)
         self.series = list(series)
+        self.analyses: list[dict[str, Any]] = []
+        self.found: dict[str, Any] = {}
         self.asked: list[tuple[Sequence[str], int, str, str]] = []
+
+    def arrays(self, analysis: str) -> Any:
+        return self.found[analysis]
 
     def curves(self, metrics: Sequence[str], points: int, x: str, group: str) -> Sequence[dict[str, Any]]:
         self.asked.append((metrics, points, x, group))

@@ -1,0 +1,102 @@
+"""Plots of what analyses have found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from batchlab_api.plots import PLOTS, Options
+
+Make = Callable[..., Any]
+T = np.linspace(-1, 2, 7)
+
+
+@pytest.fixture
+def analysed(source: Make, cell: Make) -> Any:
+    """Two batches with two seeds, and analyses of every kind that is drawn."""
+    cells = [
+        cell(size, seed, id=10 * size + seed, ordinal=2 * i + seed) for i, size in enumerate((4, 16)) for seed in (0, 1)
+    ]
+    made = source(cells)
+    pairs = [(40, 160), (41, 161)]
+    for i, (a, b) in enumerate(pairs):
+        line = {"t": T, "loss": T**2 + i + 0.1, "val_loss": T**2 + i + 0.2, "accuracy": 0 * T + 0.9}
+        add(made, "interpolation", [a, b], {"barrier": 1.0}, line, rows=100)
+        path = {"t": T, "straight_loss": T**2 + i, "loss": 0 * T + i}
+        add(made, "connecting_path", [a, b], {"straight_barrier": 2.0 + i, "barrier": 0.1}, path)
+    for one in cells:
+        sharp = {"keskar_0.001": 10.0 * one["batch_size"] + one["seed"], "one_step_0.05": 1.0}
+        add(made, "sharpness", [one["id"]], sharp, {})
+        add(made, "eigenvalues", [one["id"]], {"lambda_max": 2.0 * one["batch_size"], "edge": 4.0}, {})
+        grid = np.linspace(-1, 1, 3)
+        bowl = np.add.outer(grid**2, grid**2) * one["batch_size"] + 0.5
+        add(made, "landscape", [one["id"]], {"loss": 0.5}, {"x": grid, "y": grid, "loss": bowl}, normalise="filter")
+        add(made, "spectral_density", [one["id"]], {}, {"grid": grid, "density": np.exp(-(grid**2))})
+    return made
+
+
+def add(made: Any, kind: str, cells: list[int], values: Any, arrays: Any, **meta: Any) -> None:
+    id_ = f"a{len(made.analyses)}"
+    made.analyses.append({"id": id_, "kind": kind, "cells": cells, "values": values, "meta": meta})
+    made.found[id_] = arrays
+
+
+NAMES = (
+    "sharpness-vs-batch",
+    "curvature-vs-batch",
+    "interpolation",
+    "connecting-path",
+    "spectral-density",
+    "landscape",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_applies_where_such_an_analysis_is_asked_for_or_was_made(name: str, source: Make) -> None:
+    kind = {"sharpness-vs-batch": "sharpness", "curvature-vs-batch": "eigenvalues"}.get(name, name.replace("-", "_"))
+    plot, plain = PLOTS[name], source().experiment
+    assert not plot.applies(plain)
+    assert plot.applies({**plain, "analysed": [kind]})
+    assert plot.applies({**plain, "spec": {**plain["spec"], "analyses": [{"kind": kind}]}})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_draws_says_and_lists_what_was_found(name: str, analysed: Any, source: Make) -> None:
+    plot = PLOTS[name]
+    numbers = plot.numbers(analysed)
+    document = plot.chart(numbers, Options()).to_dict()
+    assert document["description"] == plot.summary(numbers)
+    assert plot.title in " ".join([*document["title"]["text"]])
+    rows = plot.rows(numbers)
+    assert rows and len({tuple(row) for row in rows}) == 1
+    nothing = plot.numbers(source())
+    assert "othing to show" in plot.summary(nothing)
+    assert plot.rows(nothing) == []
+    plot.chart(nothing, Options()).to_dict()
+
+
+def test_sharpness_is_averaged_over_seeds(analysed: Any) -> None:
+    rows = PLOTS["sharpness-vs-batch"].rows(PLOTS["sharpness-vs-batch"].numbers(analysed))
+    means = {(row["quantity"], row["batch_size"]): row["mean"] for row in rows}
+    assert means["keskar 0.001", 4] == pytest.approx(40.5)
+    assert means["keskar 0.001", 16] == pytest.approx(160.5)
+    assert means["one step 0.05", 16] == pytest.approx(1.0)
+
+
+def test_of_the_eigenvalues_only_the_largest_is_drawn(analysed: Any) -> None:
+    rows = PLOTS["curvature-vs-batch"].rows(PLOTS["curvature-vs-batch"].numbers(analysed))
+    assert [(row["quantity"], row["mean"]) for row in rows] == [("lambda max", 8.0), ("lambda max", 32.0)]
+
+
+def test_pairs_of_one_place_share_a_panel_and_tell_their_mean_barrier(analysed: Any) -> None:
+    numbers = PLOTS["connecting-path"].numbers(analysed)
+    assert numbers.panels == ("batch 4 to batch 16",)
+    assert "mean barrier: straight 2.5, path 0.1" in numbers.lines
+    assert "2 analyses: each thinly, their mean in bold" in numbers.lines
+
+
+def test_landscapes_share_their_colours_and_show_the_first_seed(analysed: Any) -> None:
+    numbers = PLOTS["landscape"].numbers(analysed)
+    assert [panel.name for panel in numbers.panels] == ["batch 4", "batch 16"]
+    assert (numbers.low, numbers.high) == (0.5, 32.5)
+    assert "seed 0, directions scaled by filter" in numbers.lines

@@ -1,0 +1,60 @@
+"""Which cells an analysis of a spec looks at together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from batchlab.analyses.groups import groups
+from batchlab.cell import Cell
+from batchlab.errors import SpecError
+from batchlab.plan import WorkLimits, plan
+from batchlab.spec import parse_spec
+
+Cells = Callable[..., tuple[Cell, ...]]
+LIMITS = WorkLimits(1000, 10**6)
+
+
+def test_one_takes_each_cell_and_all_takes_all(cells: Cells) -> None:
+    found = cells(batch_sizes=[10, 20], seeds=2)
+    assert groups("one", found) == [(0,), (1,), (2,), (3,)]
+    assert groups("all", found) == [(0, 1, 2, 3)]
+    assert groups("all", ()) == groups("two", ()) == []
+
+
+def test_two_takes_the_smallest_and_the_largest_batch_of_each_seed(cells: Cells) -> None:
+    found = cells(batch_sizes=[20, 10, 40], seeds=2)
+    assert [found[i].batch_size for pair in groups("two", found) for i in pair] == [10, 40, 10, 40]
+    assert [found[i].seed for pair in groups("two", found) for i in pair] == [0, 0, 1, 1]
+
+
+def test_where_batches_do_not_differ_two_takes_seeds_in_a_row(cells: Cells) -> None:
+    found = cells(seeds=3, lr={"rule": "list", "values": [0.1, 0.2]})
+    pairs = [(found[i], found[j]) for i, j in groups("two", found)]
+    assert [(a.lr, a.seed, b.seed) for a, b in pairs] == [(0.1, 0, 1), (0.1, 1, 2), (0.2, 0, 1), (0.2, 1, 2)]
+    assert all(a.lr == b.lr for a, b in pairs)
+
+
+def test_an_analysis_has_the_last_weights_kept_for_it(document: Callable[..., Any]) -> None:
+    spec = parse_spec(document(analyses=[{"kind": "sharpness"}]))
+    assert [keep.kind for keep in plan(spec, LIMITS).cells[0].checkpoints] == ["last"]
+    assert spec.checkpoints == ()
+    asked = document(analyses=[{"kind": "sharpness"}], checkpoints=[{"kind": "last"}, {"kind": "best"}])
+    assert [keep.kind for keep in plan(parse_spec(asked), LIMITS).cells[0].checkpoints] == ["last", "best"]
+
+
+def test_a_plan_counts_the_analyses(document: Callable[..., Any]) -> None:
+    asked = [{"kind": "sharpness"}, {"kind": "interpolation"}, {"kind": "barrier_matrix"}]
+    assert plan(parse_spec(document(seeds=3, analyses=asked)), LIMITS).analyses == 3 + 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("analysis", "words"),
+    [
+        ({"kind": "interpolation"}, "takes two cells"),
+        ({"kind": "trajectory"}, "ask for one in `checkpoints`"),
+    ],
+)
+def test_an_analysis_that_makes_no_sense_is_refused(document: Callable[..., Any], analysis: Any, words: str) -> None:
+    with pytest.raises(SpecError, match=words) as caught:
+        plan(parse_spec(document(analyses=[analysis])), LIMITS)
+    assert caught.value.faults[0].loc[:2] == ("analyses", 0)
