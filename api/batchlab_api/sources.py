@@ -5,12 +5,14 @@ from functools import cached_property
 from typing import Any
 
 from batchlab.results import group_cells
+from batchlab.verdicts import Verdict
 from batchlab_db import cells
 from batchlab_db.analyses import reads as analyses
 from sqlalchemy import Connection, RowMapping
 
 from batchlab_api import series
 from batchlab_api.axis import Axis
+from batchlab_api.evidence import judged
 from batchlab_api.plots.source import Row
 from batchlab_api.series import Asked, Grouping
 
@@ -36,6 +38,10 @@ class StoredSource:
 
     def arrays(self, analysis: str) -> Mapping[str, Any]:
         return analyses.arrays(self._connection, self.experiment["id"], analysis)
+
+    @cached_property
+    def verdicts(self) -> Sequence[Verdict]:
+        return judged(self._connection, self.experiment)
 
     def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[dict[str, Any]]:
         asked = Asked(tuple(metrics), points=points, x=x, group=group)

@@ -233,6 +233,10 @@ class Client:
         """One study: its spec, plots and claims."""
         return self._send("GET", f"/studies/{name}", models.Study)
 
+    def tables(self, id: str) -> models.Tables:
+        """The sources' tables of small and large batches, by an experiment of the study small-vs-large-table."""
+        return self._send("GET", f"/studies/small-vs-large-table/experiments/{id}/table", models.Tables)
+
     def run_study(
         self,
         name: str,

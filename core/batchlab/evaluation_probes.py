@@ -1,6 +1,6 @@
 """Probes that are measured at evaluations, as they cost many passes over rows: curvature and noise of the gradient.
 
-They look at the training rows, in evaluation mode, and leave the network and all randomness as they were.
+They look at the training rows and leave the network and all randomness as they were.
 """
 
 from abc import abstractmethod
@@ -90,3 +90,22 @@ class NoiseScale(EvaluationProbe):
         from batchlab.analyses.watching import noise_scale
 
         return noise_scale(task, self.rows, self.blocks)
+
+
+class GradientVariance(EvaluationProbe):
+    """The variance of a batch's gradient: batches are drawn at the same weights and compared with all rows.
+
+    `grad_variance` is the mean of |g - G|^2 (for independent rows that of one row over the batch size, times the
+    finite-population factor (N - B) / (N - 1)), `grad_agreement` the mean cosine of g and G, `full_grad_norm` |G|, all
+    of what is minimised, in training mode. Costs a pass over the training rows and one over each of the batches.
+    """
+
+    kind: Literal["gradient_variance"] = "gradient_variance"
+    evaluated: ClassVar[tuple[str, ...]] = ("grad_variance", "grad_agreement", "full_grad_norm")
+    batches: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many are drawn each time."""
+
+    def evaluate(self, task: "Task") -> "dict[str, Tensor]":
+        from batchlab.engines.samples import variance
+
+        return variance(task, self.batches)

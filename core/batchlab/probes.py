@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from batchlab.evaluation_probes import NoiseScale, TopEigenvalue
+from batchlab.evaluation_probes import GradientVariance, NoiseScale, TopEigenvalue
 from batchlab.kinds import Kind, union
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from batchlab.engines.task import Task
 
-Need = Literal["gradient", "update", "parameters", "distance", "position", "parts"]
+Need = Literal["gradient", "update", "parameters", "distance", "position", "parts", "turn", "change"]
 """What an engine measures. A norm for each parameter: of the `gradient`, of the `update`, of the `parameters` before
 it, of their `distance` from the initial ones after it. Or numbers: the `position`, all numbers of the model before the
 update; the `parts` of the step, minus rate times gradient, the rest, and the sum of both, each as all its numbers (of a
-model of at most `FEW`) or as its norm."""
+model of at most `FEW`) or as its norm; the `turn`, the cosine of the gradient and the one before; the `change` of the
+logarithm of the loss."""
 FEW = 10
 """A model of at most so many numbers may be recorded number by number."""
 Norms = NDArray[np.float64]
@@ -181,6 +182,37 @@ class MomentumParts(ProbeKind):
         return dict(zip(self.metrics(parameters), measured.T, strict=True))
 
 
+class _Number(ProbeKind):
+    """One number for each update, under the name of the probe's metric."""
+
+    metric: ClassVar[str]
+
+    def metrics(self, parameters: Shapes) -> tuple[str, ...]:
+        return (self.metric,)
+
+    def values(self, measured: Norms, parameters: Shapes) -> dict[str, Norms]:
+        return {self.metric: measured.reshape(-1)}
+
+
+class Direction(_Number):
+    """Cosine of the angle between the gradient of a batch and that of the batch before: 1 where they agree."""
+
+    kind: Literal["direction"] = "direction"
+    need: ClassVar[Need] = "turn"
+    metric: ClassVar[str] = "grad_cosine"
+
+
+class Roughness(_Number):
+    """How much the loss changes from one update to the next: the absolute value of the change of its logarithm.
+
+    The result's `mean_roughness` is small where the curve of the loss is smooth, whatever the loss's level and unit.
+    """
+
+    kind: Literal["roughness"] = "roughness"
+    need: ClassVar[Need] = "change"
+    metric: ClassVar[str] = "roughness"
+
+
 def how_many(parameters: Shapes) -> int:
     """Numbers in all of the parameters."""
     return sum(map(prod, parameters.values()))
@@ -194,5 +226,6 @@ def numbers(parameters: Shapes) -> tuple[str, ...]:
 
 
 Probe: Any = union(
-    "probes", GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts, TopEigenvalue, NoiseScale
-)
+    "probes", GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts, Direction, Roughness, TopEigenvalue,
+    NoiseScale, GradientVariance,
+)  # fmt: skip

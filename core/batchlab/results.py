@@ -22,7 +22,8 @@ def group_cells(cells: Sequence[Row]) -> list[dict[str, Any]]:
 
     Each group has `by` (the point), `n` (succeeded cells), `n_diverged`, `n_failed`, and for each metric that any cell
     of any group may have `{mean, sd, ci95}` over its succeeded cells: None where none has a number, sd and ci95 None
-    where only one has.
+    where only one has. Where a target is set, `n_reached` says how many reached it: the means of what it took are
+    over those alone.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for cell in cells:
@@ -41,6 +42,8 @@ def point_of(cell: Row) -> dict[str, Any]:
 def _group(point: dict[str, Any], cells: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     results = [cell["result"] or {} for cell in cells if cell["status"] == "succeeded"]
     counts = {f"n_{status}": sum(cell["status"] == status for cell in cells) for status in ("diverged", "failed")}
+    if "target_step" in names:
+        counts["n_reached"] = sum(result.get("target_step") is not None for result in results)
     return {"by": point, "n": len(results), **counts} | {name: _metric(results, name) for name in names}
 
 

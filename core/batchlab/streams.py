@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Stream = Literal[
     "split", "order", "init", "dropout", "take", "noise", "data", "augment", "jitter",
-    "sample", "direction", "subspace", "start", "path",
+    "probe", "sample", "direction", "subspace", "start", "path",
 ]  # fmt: skip
 _NUMBERS: dict[Stream, int] = {
     "split": 1,
@@ -25,6 +25,8 @@ _NUMBERS: dict[Stream, int] = {
     # Of an epoch: what happens to each picture; of an update: noise on its rows.
     "augment": 21,
     "jitter": 22,
+    # Of a probe: the rows of a batch.
+    "probe": 23,
     # Of analyses: which rows, random directions, random subspaces, where a search starts, points of a path.
     "sample": 31,
     "direction": 32,

@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run a lab": (serve.up, serve.demo, serve.api, serve.worker, serve.migrate, serve.token),
     "Ask a lab": (
         *(experiments.submit, experiments.study, experiments.watch, experiments.results, experiments.plot),
-        *(verdicts.verdicts, verdicts.power, compare.compare),
+        *(verdicts.verdicts, verdicts.table, verdicts.power, compare.compare),
         *(analyses.analyse, analyses.analyses, analyses.checkpoints),
         *(experiments.cancel, experiments.pause, experiments.resume, experiments.retry),
     ),

@@ -114,3 +114,18 @@ def test_a_claim_about_a_variant_that_there_is_not_is_refused(client: TestClient
     answer = client.post("/experiments", json=SPEC | {"claims": [{"id": "a", "text": "A.", "test": test}]})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["loc"] == ["claims", 0, "test", "a", "variant"]
+
+
+def test_a_table_of_the_study_shows_every_line_before_and_while_it_is_measured(client: TestClient, hand: Hand) -> None:
+    made = client.post("/studies/small-vs-large-table/experiments", json={"size": "smoke"}).json()["id"]
+    path = f"/studies/small-vs-large-table/experiments/{made}/table"
+    found = models.Tables.model_validate(client.get(path).json())
+    assert [(table.number, len(table.lines)) for table in found.tables] == [("6.7.2", 8), ("3.1", 6)]
+    assert found.preliminary and found.tables[0].lines[0].small.says == "inconvenient"
+    assert {line.small.mean for table in found.tables for line in table.lines} == {None}
+
+
+def test_other_experiments_have_no_such_table(client: TestClient, post: Post) -> None:
+    answer = client.get(f"/studies/small-vs-large-table/experiments/{post()}/table")
+    assert answer.status_code == 404
+    assert "not of the study" in answer.json()["detail"]

@@ -60,7 +60,8 @@ def test_a_target_is_recorded_and_may_end_the_cell(cells: Cells, train: Train) -
     step = whole.result["target_step"]
     assert whole.result["updates"] == 30 > step
     assert (cut.result["target_step"], cut.result["updates"], cut.ending.status) == (step, step, "succeeded")
-    assert cut.result["epochs_to_target"] == pytest.approx(stopped.examples(step) / stopped.rows)
+    assert (whole.result["examples_to_target"], whole.result["epochs_to_target"]) == (4 * step, 4 * step / 800)
+    assert (whole.result["examples"], whole.result["epochs"]) == (120, 0.15)
     assert cut.curve("val_accuracy")[-1] >= 0.6 > cut.curve("val_accuracy")[:-1].max()
     assert 0 < whole.result["seconds_to_target"] <= whole.states[-1].meta["tally"]["train_seconds"]
 
@@ -68,8 +69,7 @@ def test_a_target_is_recorded_and_may_end_the_cell(cells: Cells, train: Train) -
 def test_a_target_that_is_never_reached_is_null(cells: Cells, train: Train) -> None:
     (cell,) = cells(target={"metric": "train_loss", "at_most": 0.0, "stop": True})
     done = train(cell)
-    assert (done.result["target_step"], done.result["seconds_to_target"]) == (None, None)
-    assert done.result["epochs_to_target"] is None
+    assert {done.result[key] for key in ("target_step", "epochs_to_target", "seconds_to_target")} == {None}
     assert done.result["updates"] == 30
 
 

@@ -64,3 +64,11 @@ def test_points_come_in_the_order_of_their_cells() -> None:
 def test_words_and_steps_of_divergence_are_not_averaged() -> None:
     (group,) = group_cells([cell(0, timing="step", diverged_at=None, best_val_loss_step=40)])
     assert group.keys() == {"by", "n", "n_diverged", "n_failed", *AVERAGED, "best_val_loss_step"}
+
+
+def test_a_group_says_how_many_of_its_cells_reached_the_target() -> None:
+    rows = [cell(0, target_step=10), cell(1, target_step=None), cell(2, target_step=20), cell(3, "diverged")]
+    (group,) = group_cells(rows)
+    assert (group["n"], group["n_reached"], group["target_step"]["mean"]) == (3, 2, 15.0)
+    (without,) = group_cells([cell(0, val_loss=1.0)])
+    assert "n_reached" not in without

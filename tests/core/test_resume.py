@@ -86,6 +86,12 @@ CASES: dict[str, dict[str, Any]] = {
         "budget": {"steps": 12},
         "lr": {"rule": "fixed", "base": 0.1},
     },
+    "directions, roughness and further gradients": {
+        "batch_sizes": [300],
+        "probes": [{"kind": "direction"}, {"kind": "roughness"}, {"kind": "gradient_variance", "batches": 2}],
+        "budget": {"steps": 8},
+        "evaluate": {"every_steps": 3},
+    },
     "to a target": {
         "batch_sizes": [4],
         "evaluate": {"every_steps": 3},

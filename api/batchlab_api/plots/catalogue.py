@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from batchlab_api.plots import courses, equal, rates, results, walking
-from batchlab_api.plots import courses, equal, measures, profiles, results, walking
+from batchlab_api.plots import courses, disorder, equal, grid, measures, profiles, rates, results, walking
 from batchlab_api.plots.landscape import LandscapePlot
-from batchlab_api.plots.planned import PlannedRates
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
 from batchlab_api.plots.time_trends import TimeTrendsPlot
+from batchlab_api.plots.verdicts import VerdictsPlot
 
 _ALL: tuple[Plot[Any], ...] = (
     *results.PLOTS,
@@ -20,6 +19,9 @@ _ALL: tuple[Plot[Any], ...] = (
     *measures.PLOTS,
     *profiles.PLOTS,
     LandscapePlot(),
+    *disorder.PLOTS,
+    *grid.PLOTS,
+    VerdictsPlot(),
 )
 PLOTS: dict[str, Plot[Any]] = {plot.name: plot for plot in _ALL}
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from batchlab.verdicts import Verdict
+
 from batchlab_api.axis import Axis
 from batchlab_api.series import Grouping
 
@@ -31,6 +33,10 @@ class Source(Protocol):
 
     def arrays(self, analysis: str) -> Mapping[str, Any]:
         """The arrays that an analysis has found, by name."""
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """What the data say of the experiment's claims, as `GET .../verdicts` shows it."""
 
     def curves(self, metrics: Sequence[str], points: int, x: Axis, group: Grouping) -> Sequence[Row]:
         """The series of these metrics, at most `points` points each, as `GET .../curves` returns them."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from batchlab.pairs import pairs
 from batchlab_client import models
 from batchlab_db import cells, reads
+from batchlab_db.reads import Row
 from fastapi import APIRouter, Query
 
 from batchlab_api.evidence import judged
@@ -25,9 +26,13 @@ def get_verdicts(lab: LabDep, id: ExperimentId) -> models.Verdicts:
     with lab.engine.connect() as connection:
         row = reads.experiment(connection, id, lab.settings.alive_seconds)
         found = judged(connection, dict(row))
-    finished = row["status"] in ("succeeded", "failed", "cancelled")
     claims = [models.Verdict.model_validate(asdict(verdict)) for verdict in found]
-    return models.Verdicts(claims=claims, preliminary=not finished)
+    return models.Verdicts(claims=claims, preliminary=unfinished(row))
+
+
+def unfinished(row: Row) -> bool:
+    """Whether cells of this experiment are still to come."""
+    return row["status"] not in ("succeeded", "failed", "cancelled")
 
 
 @router.get("/power")

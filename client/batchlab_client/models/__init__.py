@@ -33,6 +33,7 @@ from batchlab_client.models.experiments import (
 from batchlab_client.models.machines import CurrentSlice, Health, Part, Worker, WorkerList
 from batchlab_client.models.problems import Fault, Problem
 from batchlab_client.models.results import Curves, CurveSeries, Digest, Estimate, Group, Results
+from batchlab_client.models.tables import Table, TableCell, TableLine, Tables
 from batchlab_client.models.verdicts import Power, PowerPair, Verdict, Verdicts
 
 __all__ = [
@@ -84,6 +85,10 @@ __all__ = [
     "Study",
     "StudyList",
     "Submitted",
+    "Table",
+    "TableCell",
+    "TableLine",
+    "Tables",
     "Verdict",
     "Verdicts",
     "Worker",

@@ -33,6 +33,8 @@ class Group(Model):
     """Succeeded cells: what the means are over."""
     n_diverged: int
     n_failed: int
+    n_reached: int | None = None
+    """Where a target is set: succeeded cells that reached it. The means of what it took are over those alone."""
     train_loss: Estimate = NOTHING
     train_accuracy: Estimate = NOTHING
     val_loss: Estimate = NOTHING

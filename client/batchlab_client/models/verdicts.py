@@ -18,6 +18,8 @@ class Verdict(Model):
     """Why, in one sentence."""
     test: str
     """What the effect is and how it is tested, in words."""
+    measured: str
+    """What the effect is: the part of `test` that names it."""
     effect: Number
     """Mean over seeds."""
     smallest_effect: Number

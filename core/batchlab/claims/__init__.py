@@ -10,11 +10,12 @@ from batchlab.claims.claim import Claim
 from batchlab.claims.evidence import At, Evidence
 from batchlab.claims.judging import Verdict, judge
 from batchlab.claims.optima import Best, Explains, RateExponent
-from batchlab.claims.quantities import Analysed, AtStep, Difference, Ratio, Reached, Result, Total
+from batchlab.claims.quantities import Analysed, AtStep, Axis, Difference, Ratio, Reached, Result, Total, ToTarget
 from batchlab.claims.saturating import Saturates
 from batchlab.claims.tests import Compare, Diverges, Exceeds, Test, Trend
 
 __all__ = [
-    "Analysed", "At", "AtStep", "Best", "Claim", "Compare", "Difference", "Diverges", "Evidence", "Exceeds",
-    "Explains", "RateExponent", "Ratio", "Reached", "Result", "Saturates", "Test", "Total", "Trend", "Verdict", "judge",
+    "Analysed", "At", "AtStep", "Axis", "Best", "Claim", "Compare", "Difference", "Diverges", "Evidence", "Exceeds",
+    "Explains", "RateExponent", "Ratio", "Reached", "Result", "Saturates", "Test", "ToTarget", "Total", "Trend",
+    "Verdict", "judge",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from batchlab.claims.quantities import Curve, Curves, Row
+from batchlab.claims.quantities import Curve, Curves, Row, coordinate
 from batchlab.kinds import Strict
 
 End = Literal["smallest", "largest"]
@@ -99,12 +99,6 @@ class Taken:
         seeds = {row["seed"] for row, _ in self.points}
         whole = {place: column for place, column in columns.items() if column.keys() == seeds}
         return {seed: {place: column[seed] for place, column in whole.items()} for seed in sorted(seeds)}
-
-
-def coordinate(row: Row, axis: str) -> float | None:
-    """Where a cell lies on an axis: batch_size, lr, momentum, or an optimizer number."""
-    found = row[axis] if axis in ("batch_size", "lr", "momentum") else row["params"].get(axis)
-    return None if found is None else float(found)
 
 
 def no_curves(*_: object) -> Curve:

@@ -36,6 +36,8 @@ class Verdict:
     """Why, in one sentence."""
     test: str
     """The test in words."""
+    measured: str = ""
+    """What the effect is: the part of `test` that names it."""
     effect: float | None = None
     """Mean over seeds, as `test` says."""
     smallest_effect: float | None = None
@@ -125,6 +127,7 @@ def _verdict(case: _Case, **values: Any) -> Verdict:
         id=claim.id,
         text=claim.text,
         source=claim.source,
+        measured=claim.test.words(),
         smallest_effect=getattr(claim.test, "smallest", None),
         claimed=(_finite(region.low), _finite(region.high)),
         n=len(sample.effects),
@@ -174,10 +177,11 @@ def _claimed(region: Region) -> str:
 def _reason(word: Word, case: _Case, found: Comparison, adjusted: float) -> str:
     place = f"The effect is {found.effect:.3g}, 95 % between {found.ci[0]:.3g} and {found.ci[1]:.3g}"
     claimed = _claimed(case.region)
+    sure = f"p = {adjusted:.2g}" if found.sd else "the same for every seed"
     said = {
-        "supported": f"wholly {claimed}, as claimed (p = {adjusted:.2g})",
-        "contradicted": f"wholly on the other side of what is claimed, {claimed} (p = {adjusted:.2g})",
-        "inconclusive": f"which does not settle whether it is {claimed} (p = {adjusted:.2g})",
+        "supported": f"wholly {claimed}, as claimed ({sure})",
+        "contradicted": f"wholly on the other side of what is claimed, {claimed} ({sure})",
+        "inconclusive": f"which does not settle whether it is {claimed} ({sure})",
     }
     return f"{place}: {said[word]}.{_because(case.sample)}"
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from batchlab.claims.evidence import At, Evidence, Taken, coordinate
-from batchlab.claims.quantities import Quantity
+from batchlab.claims.evidence import At, Evidence, Taken
+from batchlab.claims.quantities import Quantity, coordinate
 from batchlab.claims.regions import Region, within
 from batchlab.claims.sampling import Sample, Smallest, Tested, sample_of
 from batchlab.statistics import slope, two_way
@@ -67,7 +67,7 @@ class RateExponent(Tested):
     def sample(self, evidence: Evidence) -> Sample:
         taken = evidence.take(self.quantity, self.at)
         found = best_rates(taken, self.goal)
-        effects = {seed: _exponent(rates) for seed, rates in found.items()}
+        effects = {row["seed"]: _exponent(found.get(row["seed"], {})) for row, _ in taken.points}
         return sample_of(effects, taken.left_out, taken)
 
     def region(self) -> Region:

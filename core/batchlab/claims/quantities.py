@@ -133,11 +133,72 @@ class Reached(_Quantity):
         return f"updates until {self.metric} is {bound}"
 
 
+class Axis(_Quantity):
+    """Where the cell lies on an axis of the sweep: to be set beside what is measured, in a ratio."""
+
+    kind: Literal["axis"] = "axis"
+    axis: str
+    """batch_size, lr, momentum, or an optimizer number that varies."""
+
+    def value(self, row: Row, curves: Curves) -> float | None:
+        return coordinate(row, self.axis)
+
+    def words(self) -> str:
+        return self.axis
+
+
+class ToTarget(_Quantity):
+    """How long it takes to reach the target of the spec."""
+
+    kind: Literal["to_target"] = "to_target"
+    unit: Literal["updates", "epochs", "examples", "seconds"] = "updates"
+    """What is counted."""
+    unreached: Literal["left_out", "end_of_run"] = "left_out"
+    """A cell that never reaches it is left out (and counted), or counts as if it did at its end: that is less than
+    the truth, hence fit for a claim that this cell is the slower one."""
+
+    @property
+    def timed(self) -> bool:
+        return self.unit == "seconds"
+
+    def value(self, row: Row, curves: Curves) -> float | None:
+        result = row.get("result") or {}
+        reached = number(result.get(TARGETS[self.unit]))
+        if reached is None and self.unreached == "end_of_run" and "target_step" in result:
+            return self._whole(result)
+        return reached
+
+    def _whole(self, result: Row) -> float | None:
+        if self.unit == "seconds":
+            each, updates = number(result.get("seconds_per_update")), number(result.get("updates"))
+            return None if each is None or updates is None else each * updates
+        return number(result.get(self.unit))
+
+    def words(self) -> str:
+        return f"{self.unit} to the target"
+
+
+TARGETS = {
+    "updates": "target_step",
+    "epochs": "epochs_to_target",
+    "examples": "examples_to_target",
+    "seconds": "seconds_to_target",
+}
+"""The result's key by unit."""
+
+
+def coordinate(row: Row, axis: str) -> float | None:
+    """Where a cell lies on an axis: batch_size, lr, momentum, or an optimizer number."""
+    found = row[axis] if axis in ("batch_size", "lr", "momentum") else row["params"].get(axis)
+    return None if found is None else float(found)
+
+
 def _named(value: Any) -> Any:
     return {"kind": "result", "key": value} if isinstance(value, str) else value
 
 
-Plain: Any = Annotated[union("quantities", Result, Analysed, Total, AtStep, Reached), BeforeValidator(_named)]
+PLAIN = (Result, Analysed, Total, AtStep, Reached, Axis, ToTarget)
+Plain: Any = Annotated[union("quantities", *PLAIN), BeforeValidator(_named)]
 
 
 class Difference(_Quantity):
@@ -186,6 +247,4 @@ def number(value: Any) -> float | None:
     return float(value) if plain and math.isfinite(value) else None
 
 
-Quantity: Any = Annotated[
-    union("quantities", Result, Analysed, Total, AtStep, Reached, Difference, Ratio), BeforeValidator(_named)
-]
+Quantity: Any = Annotated[union("quantities", *PLAIN, Difference, Ratio), BeforeValidator(_named)]

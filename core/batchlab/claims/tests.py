@@ -68,13 +68,16 @@ class Trend(Tested):
     """Only up to here."""
     direction: Literal["rises", "falls", "flat"]
     scale: Literal["difference", "log_ratio", "rank"] = "log_ratio"
+    about: float = 0.0
+    """The slope from which the effect is counted: `flat` about -1 says that the slope is -1."""
     smallest: Smallest = 0.0
     """The smallest slope that matters."""
 
     def sample(self, evidence: Evidence) -> Sample:
         taken = evidence.take(self.quantity, self.at)
         lines = taken.along(self.axis, self.at.reduce)
-        effects = {seed: self._slope(line) for seed, line in lines.items()}
+        slopes = {seed: self._slope(line) for seed, line in lines.items()}
+        effects = {seed: None if slope is None else slope - self.about for seed, slope in slopes.items()}
         return sample_of(effects, taken.left_out, taken)
 
     def _slope(self, line: Mapping[float, float]) -> float | None:
@@ -104,7 +107,8 @@ class Trend(Tested):
             [f" from {self.low:g}" if self.low is not None else "", f" to {self.high:g}" if self.high else ""]
         )
         where = f" at {self.at.words()}" if self.at.words() else ""
-        return f"{kinds[self.scale]} {self.axis}{ends} of {self.quantity.words()}{where}"
+        about = f" minus {self.about:g}" if self.about else ""
+        return f"{kinds[self.scale]} {self.axis}{ends} of {self.quantity.words()}{where}{about}"
 
 
 class Exceeds(Tested):

@@ -14,7 +14,7 @@ from batchlab.engines.base import Block, CellBlock, Ending, Float32s
 from batchlab.engines.growing import Course
 from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
-from batchlab.engines.task import Task
+from batchlab.engines.task import Task, flat
 from batchlab.engines.timing import Stopwatch
 from batchlab.probes import FEW, Need, numbers
 
@@ -30,17 +30,29 @@ class Norms:
         self._before: list[Tensor] = []
         self._descent = torch.zeros(())
 
-    def before_step(self) -> None:
-        """Measure the gradient and the weights that it was taken at."""
+    def before_step(self, loss: Tensor) -> None:
+        """Measure the loss and its gradient, and the weights that they were taken at."""
+        memory = self._task.memory
+        if "change" in self._taken:
+            now, before = loss.log(), memory.get("log_loss")
+            self._taken["change"].append(((now - before).abs() if before is not None else now * math.nan).reshape(1))
+            memory["log_loss"] = now
+        if "turn" in self._taken:
+            gradient, last = self._task.gradient(), memory.get("gradient")
+            turn = (
+                gradient.new_full((), math.nan) if last is None else (gradient @ last) / (_norm(gradient) * _norm(last))
+            )
+            self._taken["turn"].append(turn.reshape(1))
+            memory["gradient"] = gradient
         if "gradient" in self._taken:
             self._taken["gradient"] += [_norm(p.grad) for p in self._params]
         if "parameters" in self._taken:
             self._taken["parameters"] += [_norm(w) for w in self._weights]
         if "position" in self._taken:
-            self._taken["position"].append(_flat(self._weights))
+            self._taken["position"].append(flat(self._weights))
         if "parts" in self._taken:  # before the step, as some optimizers take further gradients in it
             rate = self._task.optimizer.param_groups[0]["lr"]
-            self._descent = -rate * _flat([torch.zeros_like(p) if p.grad is None else p.grad for p in self._params])
+            self._descent = -rate * self._task.gradient()
         if self._taken.keys() & {"update", "parts"}:
             self._before = [w.clone() for w in self._weights]
 
@@ -51,7 +63,7 @@ class Norms:
         if "distance" in self._taken:
             self._taken["distance"] += self._moved_from(self._task.start)
         if "parts" in self._taken:
-            step = _flat(self._weights) - _flat(self._before)
+            step = flat(self._weights) - flat(self._before)
             parts = torch.stack([self._descent, step - self._descent, step])
             few = parts.shape[1] <= FEW
             self._taken["parts"].append(parts.flatten() if few else torch.linalg.vector_norm(parts, dim=1))
@@ -185,7 +197,7 @@ class Log:
         """The numbers of the model, where they were recorded on the way."""
         if not any(probe.need == "position" for probe in self._cell.probes):
             return {}
-        values = _flat([p.detach() for p in self._task.params]).tolist()
+        values = flat([p.detach() for p in self._task.params]).tolist()
         return {f"final_param/{name}": value for name, value in zip(numbers(self._task.shapes), values, strict=True)}
 
 
@@ -215,11 +227,6 @@ def _columns(kept: Sequence[tuple[int, dict[str, float]]]) -> dict[str, Float32s
 def _norm(values: Tensor | None) -> Tensor:
     """Euclidean norm; 0 for a parameter that the loss does not reach."""
     return torch.zeros(()) if values is None else torch.linalg.vector_norm(values)
-
-
-def _flat(values: Sequence[Tensor]) -> Tensor:
-    """All their numbers in a row; a copy."""
-    return torch.cat([value.flatten() for value in values])
 
 
 def _rows(values: NDArray[np.float64], parameters: int) -> NDArray[np.float64]:

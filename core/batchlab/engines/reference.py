@@ -50,7 +50,7 @@ class Reference:
             watch.mark()
             loss = task.backward(rows)
             watch.mark()
-            norms.before_step()
+            norms.before_step(loss)
             course.look(step, rows)
             watch.mark()
             task.step()

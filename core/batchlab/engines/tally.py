@@ -65,11 +65,14 @@ class Tally:
     def add(self, probed: Mapping[str, NDArray[np.float32]], n: int) -> None:
         """Take in the probes' values of the next `n` updates; only finite ones count."""
         for name, values in probed.items():
-            finite = np.isfinite(values)
-            terms = np.where(finite, values, 0.0).astype(np.float64)
-            self.sums[name] = float(np.cumsum(np.concatenate([[self.sums.get(name, 0.0)], terms]))[-1])
-            self.counts[name] = self.counts.get(name, 0) + int(finite.sum())
+            self._sum(name, values)
         self.done += n
+
+    def _sum(self, name: str, values: NDArray[Any]) -> None:
+        finite = np.isfinite(values)
+        terms = np.where(finite, values, 0.0).astype(np.float64)
+        self.sums[name] = float(np.cumsum(np.concatenate([[self.sums.get(name, 0.0)], terms]))[-1])
+        self.counts[name] = self.counts.get(name, 0) + int(finite.sum())
 
     def crossed(self, name: str, before: int, over: NDArray[np.bool_]) -> None:
         """Take in whether a value is over its limit at each of the updates that follow `before` ones."""
@@ -87,6 +90,8 @@ class Tally:
     def evaluated(self, step: int, values: Mapping[str, float]) -> None:
         """Take in the evaluation after `step` updates (the initial weights are no candidate for the best)."""
         self.last = dict(values)
+        for name in values.keys() - set(EVALUATED):  # what probes measure at evaluations
+            self._sum(name, np.array([values[name]]))
         if step > 0:
             for name, sign in SIGNS.items():
                 self.best[name].offer(values.get(name, math.nan), step, sign)
@@ -121,10 +126,22 @@ class Tally:
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
         values["seconds_per_epoch"] = None if each is None else each * self._updates_per_epoch(cell)
         if cell.target is not None:
-            reached = self.target_step
-            values |= {"target_step": reached, "seconds_to_target": self.seconds_to_target}
-            values["epochs_to_target"] = None if reached is None else cell.examples(reached) / cell.rows
+            values |= self._to_target(cell)
         return {name: _finite(value) for name, value in values.items()}
+
+    def _to_target(self, cell: Cell) -> dict[str, Any]:
+        """When the target was reached, None where it was not, and how far the cell went altogether."""
+        step = self.target_step
+        seen = None if step is None else cell.examples(step)
+        whole = cell.examples(self.done)
+        return {
+            "target_step": step,
+            "examples_to_target": seen,
+            "epochs_to_target": None if seen is None else seen / cell.rows,
+            "seconds_to_target": self.seconds_to_target,
+            "examples": whole,
+            "epochs": whole / cell.rows,
+        }
 
 
 def _finite(value: Any) -> Any:

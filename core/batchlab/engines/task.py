@@ -71,6 +71,8 @@ class Task:
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
         self._update = 0
         self.average = None if cell.average is None else Averaging(self)
+        self.memory: dict[str, Tensor] = {}
+        """What is kept from one update for what is measured at the next."""
 
     def _table(self, x: NDArray[Any], y: NDArray[Any]) -> Table:
         inputs, labels = torch.from_numpy(x).to(self.device, self._dtype), torch.from_numpy(y).to(self.device)
@@ -156,6 +158,15 @@ class Task:
             total += loss.detach()
         return total
 
+    @property
+    def update(self) -> int:
+        """Which update the last gradients were of; 0 before the first."""
+        return self._update
+
+    def gradient(self) -> Tensor:
+        """The gradient that was taken last: all its numbers in a row, 0 for what the loss does not reach; a copy."""
+        return flat([torch.zeros_like(p) if p.grad is None else p.grad for p in self.params])
+
     def evaluate(self) -> dict[str, Tensor]:
         """Loss and accuracy of the training and validation rows, with what probes add; nobody has waited for them."""
         found = self._measure("train", self.train) | self._measure("val", self.validation)
@@ -229,6 +240,7 @@ class Task:
             held |= {f"optimizer/{i}/{name}": value for name, value in memory.items() if value is not None}
         if self.average is not None:
             held |= self.average.arrays()
+        held |= {f"memory/{name}": value for name, value in self.memory.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in held.items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -236,11 +248,18 @@ class Task:
         held = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
         weights = {name.removeprefix("net/"): value for name, value in held.items() if name.startswith("net/")}
         self.net.load_state_dict(weights)
+        kept = {name.removeprefix("memory/"): value for name, value in held.items() if name.startswith("memory/")}
+        self.memory = {name: value.to(self.device) for name, value in kept.items()}
         for i, p in enumerate(self.params):
             prefix = f"optimizer/{i}/"
             for name in [name for name in held if name.startswith(prefix)]:
                 own = name.removeprefix(prefix)
                 self.optimizer.state[p][own] = held[name].to("cpu" if own in ON_HOST else self.device)
+
+
+def flat(values: Sequence[Tensor]) -> Tensor:
+    """All their numbers in a row; a copy."""
+    return torch.cat([value.flatten() for value in values])
 
 
 def exact_arithmetic() -> None:

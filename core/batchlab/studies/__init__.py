@@ -4,8 +4,19 @@ A study is an entry of the tuple at the bottom of its module; this file joins th
 """
 
 from batchlab.claims import Claim
-from batchlab.studies import data, descents, growth, methods, networks, rules, schedules, surfaces, textbook
-from batchlab.studies import data, descents, methods, minima, networks, surfaces, textbook
+from batchlab.studies import (
+    data,
+    descents,
+    growth,
+    methods,
+    minima,
+    networks,
+    rules,
+    schedules,
+    statistics,
+    surfaces,
+    textbook,
+)
 from batchlab.studies.base import Document, Size, Study
 
 __all__ = ["STUDIES", "Claim", "Document", "Size", "Study"]
@@ -21,5 +32,6 @@ _ALL = (
     *networks.STUDIES,
     *methods.STUDIES,
     *minima.STUDIES,
+    *statistics.STUDIES,
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}

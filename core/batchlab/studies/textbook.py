@@ -42,7 +42,7 @@ STUDIES = (
         "Each point of the left panel is the mean over all updates of the norm of the gradient of W, or of b. "
         "Sizes that do not divide 800 end each epoch with a short batch, whose gradient is larger: the plateau at 36 "
         "is that of its remainder of 8 rows.",
-        plots=("grad-norm-vs-batch", "best-val-loss-vs-batch", "grad-norm-curves", "loss-curves"),
+        plots=("grad-norm-vs-batch", "best-val-loss-vs-batch", "grad-norm-curves", "loss-curves", "verdicts"),
         claims=(
             Claim(
                 "norm-falls", "From batch size 4 on, the mean gradient norm falls.", "figure 6.7.1",
@@ -66,7 +66,7 @@ STUDIES = (
         question="How long do an update and an epoch take as the batch grows?",
         doc="A hidden layer of 256 units, each batch size alone on its machine. The first ten updates are not timed. "
         "That the time per update stays flat is a claim about parallel hardware: a CPU may contradict it.",
-        plots=("time-trends", "seconds-per-update", "seconds-per-epoch"),
+        plots=("time-trends", "seconds-per-update", "seconds-per-epoch", "verdicts"),
         claims=(
             Claim(
                 "update-flat", "Up to some batch size, the time per update does not change.", "figure 3.9",

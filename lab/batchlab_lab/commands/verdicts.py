@@ -23,6 +23,29 @@ def verdicts(id: Id, json: Json = False, url: Url = DEFAULT_URL) -> None:
         show.say("Preliminary: cells are still to come.")
 
 
+def table(id: Id, json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """Show the sources' tables of a small and a large batch, as an experiment of small-vs-large-table measured them."""
+    with connect(url) as client:
+        found = client.tables(id)
+    if json:
+        show.as_json(found)
+        return
+    for one in found.tables:
+        show.say(f"Table {one.number}")
+        lines = [
+            [line.title, _side(line.small), _side(line.large), line.quantity, line.verdict.verdict]
+            for line in one.lines
+        ]
+        show.rows(["", "small batch", "large batch", "measured", "verdict"], lines)
+    if found.preliminary:
+        show.say("Preliminary: cells are still to come.")
+
+
+def _side(cell: models.TableCell) -> str:
+    estimate = show.Estimate(mean=cell.mean, sd=cell.sd, ci95=cell.ci95)
+    return f"{cell.says}: {estimate}"
+
+
 def power(
     *,
     id: Id,

@@ -15,7 +15,7 @@ import { resultRows } from "./result-rows.js";
 
 const LEAST_SECONDS = 2;
 const FIRST = ["val_loss", "val_accuracy", "best_val_loss", "mean_grad_norm", "seconds_per_update"];
-const NOT_METRICS = ["by", "n", "n_diverged", "n_failed"];
+const NOT_METRICS = ["by", "n", "n_diverged", "n_failed", "n_reached"];
 
 export function resultsTab(experiment) {
   const abort = new AbortController();
