@@ -167,11 +167,11 @@ STUDIES = (
             ),
             Claim(
                 "larger-fewer-updates", "Counted in updates the larger batch converges first.",
-                "notes on rates and batches, 3.1", _sooner("target_step", ALL, ONE),
+                "notes on rates and batches, 3.1", _sooner("target_step", ALL + OWN, ONE + OWN),
             ),
             Claim(
                 "smaller-fewer-epochs", "Counted in epochs the smaller batch converges first.",
-                "notes on rates and batches, 3.1", _sooner("epochs_to_target", ONE, ALL),
+                "notes on rates and batches, 3.1", _sooner("epochs_to_target", ONE + OWN, ALL + OWN),
             ),
         ),
         build=_which_batch_converges_first,
