@@ -20,6 +20,8 @@ from batchlab.analyses.box import Vector, maximise
 from batchlab.analyses.measured import Measured, error_of_ratio
 from batchlab.analyses.problem import Problem
 
+STRETCH = 2**16
+"""Rows of A that are taken to double precision at once."""
 NEAR = 0.1
 """The first search starts within this part of the box, the others anywhere in it."""
 
@@ -28,27 +30,34 @@ class Space:
     """The p directions of a search: all n coordinates (`p` None), or the columns of a random matrix."""
 
     def __init__(self, problem: Problem, p: int | None, seed: int) -> None:
-        columns = None if p is None else [problem.random(seed, "subspace", i) for i in range(p)]
-        self._matrix = None if columns is None else torch.stack(columns, dim=1)
         self._problem = problem
+        self._transposed: Tensor | None = None
+        if p is not None:
+            self._transposed = torch.empty(p, problem.n, dtype=problem.dtype, device=problem.device)
+            for i in range(p):
+                self._transposed[i] = problem.random(seed, "subspace", i)
         self.p = problem.n if p is None else p
 
     def lift(self, y: Vector) -> Tensor:
         """A y: (n,)."""
         step = self._problem.tensor(y)
-        return step if self._matrix is None else self._matrix @ step
+        return step if self._transposed is None else step @ self._transposed
 
     def pull(self, gradient: Tensor) -> NDArray[np.floating]:
         """A' g: (p,), in the problem's precision."""
-        pulled = gradient if self._matrix is None else self._matrix.T @ gradient
+        pulled = gradient if self._transposed is None else self._transposed @ gradient
         return pulled.cpu().numpy()
 
     def coordinates(self, w: Tensor) -> Vector:
         """A+ w, by least squares: float64, (p,)."""
-        if self._matrix is None:
+        if self._transposed is None:
             return w.double().cpu().numpy()
-        matrix = self._matrix.double()
-        found: Vector = torch.linalg.solve(matrix.T @ matrix, matrix.T @ w.double()).cpu().numpy()
+        products = torch.zeros(self.p, self.p + 1, dtype=torch.float64, device=w.device)  # A' (A | w)
+        for first in range(0, len(w), STRETCH):
+            stretch = slice(first, first + STRETCH)
+            wide = self._transposed[:, stretch].double()
+            products += wide @ torch.cat([wide, w[stretch].double()[None]]).T
+        found: Vector = torch.linalg.solve(products[:, :-1], products[:, -1]).cpu().numpy()
         return found
 
 

@@ -91,6 +91,7 @@ class Quadratic:
     def __init__(self, curvature: Sequence[float], minimum: Sequence[float], lowest: float = 0.0) -> None:
         self.h, self.m = (torch.tensor(v, dtype=torch.float64) for v in (curvature, minimum))
         self.lowest, self.n, self.rows, self.drawn, self.table = lowest, len(self.h), 1, 1.0, None
+        self.dtype, self.device = torch.float64, torch.device("cpu")
 
     def tensor(self, values: Any) -> torch.Tensor:
         return torch.from_numpy(np.array(values)).double()
