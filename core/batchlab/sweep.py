@@ -196,6 +196,8 @@ def _method_faults(spec: ExperimentSpec) -> Iterator[Fault]:
         yield from faults
     if spec.average is not None and spec.target is not None and spec.target.stop:
         yield Fault(("target", "stop"), "ends a run before its weights are averaged: leave one of them out")
+    if spec.average is not None and spec.batch_schedule.adaptive:
+        yield Fault(("average",), "needs a run whose end is known, which this batch_schedule decides: leave one out")
 
 
 def _batches(spec: ExperimentSpec) -> tuple[Batch, ...]:

@@ -170,6 +170,7 @@ def test_a_diverged_run_says_nothing_of_averages(cells: Cells, train: Train) -> 
         ({"average": {"kind": "swap", "start": 28, "unit": "steps"}}, ("average", "start"), "2 updates for 4 members"),
         ({"average": {"kind": "swa"}, "target": {"metric": "val_loss", "at_most": 0.1, "stop": True}},
          ("target", "stop"), "before its weights are averaged"),
+        ({"average": {"kind": "swa"}, "batch_schedule": {"kind": "norm_test"}}, ("average",), "whose end is known"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_path(
