@@ -31,8 +31,9 @@ export function effectPicture({ effect, ci95, ci_holm: holm, claimed, measured, 
     ci95 ? svg("line", { class: "ci", x1: at(ci95[0]), x2: at(ci95[1]), y1: LINE, y2: LINE }) : null,
     svg("circle", { class: "mean", cx: at(effect), cy: LINE, r: 5 }),
   );
-  const smallest = least === null ? "" : `at least ${number(least, 3)} to matter`;
-  const caption = [measured, smallest].filter(Boolean).join("; ");
+  const closed = bounds.length === 2;
+  const margin = closed ? `within ${number(least, 3)} counts as equal` : `at least ${number(least, 3)} to matter`;
+  const caption = [measured, least === null ? "" : margin].filter(Boolean).join("; ");
   return h("figure.effectbox", {}, drawing, h("figcaption.faint.small", {}, caption));
 }
 
