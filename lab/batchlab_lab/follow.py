@@ -1,7 +1,7 @@
 """Following an experiment on the terminal: a bar where there is one, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from batchlab_client import Client, models
@@ -10,6 +10,8 @@ from batchlab_lab import show
 
 LINE_SECONDS = 10.0
 """A log gets a line at a change of status, and at most so often between."""
+ANALYSES_SECONDS = 0.5
+"""Between two looks at the analyses of an experiment."""
 WORKER_SECONDS = 60.0
 """How long to wait for a worker before posting all the same."""
 
@@ -20,6 +22,17 @@ def await_worker(client: Client, meanwhile: Callable[[], None]) -> None:
     while not any(worker.alive for worker in client.workers()) and time.monotonic() < deadline:
         meanwhile()
         time.sleep(0.1)
+
+
+def await_analyses(client: Client, id: str, meanwhile: Callable[[], None] | None = None) -> Sequence[models.Analysis]:
+    """The analyses of a finished experiment, once none of them waits or runs."""
+    found = client.analyses(id)
+    while any(one.status in ("queued", "running") for one in found):
+        if meanwhile is not None:
+            meanwhile()
+        time.sleep(ANALYSES_SECONDS)
+        found = client.analyses(id)
+    return found
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from batchlab.studies import STUDIES
 from batchlab_client import Client
 from batchlab_lab import cli, exits
 from batchlab_lab.embedded import Embedded
+from batchlab_lab.follow import await_analyses
 
 PATIENCE = 240
 
@@ -27,6 +28,7 @@ def test_a_study_runs_by_its_name_and_draws_its_plots(name: str, client: Client,
     id = posted[name]
     ended = client.wait(id, timeout=PATIENCE)
     assert (ended.study, ended.status, ended.progress.cells.failed) == (name, "succeeded", 0), ended.error
+    assert [one.message for one in await_analyses(client, id) if one.status != "succeeded"] == []
     listed = [plot.name for plot in client.plots(id)]
     assert listed[: len(STUDIES[name].plots)] == list(STUDIES[name].plots)
     assert {claim.id for claim in client.verdicts(id).claims} == {claim.id for claim in STUDIES[name].claims}

@@ -8,7 +8,7 @@ from typing import Literal
 from batchlab_client import Client, RefusedError, models
 
 from batchlab_lab import exits, show
-from batchlab_lab.follow import cancelled_if_left, follow
+from batchlab_lab.follow import await_analyses, cancelled_if_left, follow
 from batchlab_lab.studies import index, picture
 from batchlab_lab.studies.outcome import Outcome, load, save
 
@@ -63,6 +63,7 @@ def _followed(
     made = client.run_study(study.name, size=size)
     with cancelled_if_left(client, made.id):
         experiment = follow(client, made.id, quiet=True, meanwhile=meanwhile)
+        analyses = await_analyses(client, made.id, meanwhile)
     saved, faults = _save_plots(client, made.id, study.plots, folder)
     picture.save(client, made.id, saved, folder)
     return Outcome(
@@ -74,7 +75,7 @@ def _followed(
         updates=experiment.progress.updates_done,
         plots=saved,
         claims=client.verdicts(made.id).claims,
-        faults=[*_ending(experiment), *faults],
+        faults=[*_ending(experiment), *_unanalysed(analyses), *faults],
     )
 
 
@@ -84,6 +85,12 @@ def _ending(experiment: models.Experiment) -> Iterator[str]:
         yield f"{failed} cells failed: {experiment.error or 'the experiment says why'}"
     elif experiment.status != "succeeded":
         yield f"the experiment ended as {experiment.status}"
+
+
+def _unanalysed(analyses: Sequence[models.Analysis]) -> Iterator[str]:
+    for one in analyses:
+        if one.status != "succeeded":
+            yield f"analysis {one.kind} {one.status}: {one.message or one.cause or 'it does not say why'}"
 
 
 def _save_plots(client: Client, id: str, names: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
