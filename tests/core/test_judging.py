@@ -65,6 +65,14 @@ def test_an_inconclusive_verdict_says_how_many_seeds_would_do() -> None:
     assert f"{found.seeds_needed} seeds would show" in found.reason
 
 
+def test_an_effect_on_a_side_needs_as_many_seeds_as_decide_it_there() -> None:
+    effects = [9.0, -1.0, 4.0]
+    found = verdict(compare(smallest=0.5), pairs(effects))
+    assert found.seeds_needed == required_n(3.5 / float(np.std(effects, ddof=1)))
+    assert f"{found.seeds_needed} seeds would show an effect like this" in found.reason
+    assert verdict(compare("less", smallest=0.5), pairs(effects)).seeds_needed == found.seeds_needed
+
+
 def test_the_interval_at_holms_confidence_decides_just_as_the_adjusted_p_does() -> None:
     """Ten claims: supported exactly while the intervals of all that are as strong or stronger exclude 0."""
     claims = [

@@ -39,7 +39,8 @@ class Verdict(Model):
     hedges_g: Number
     """The effect in standard deviations over seeds."""
     seeds_needed: int | None
-    """For an inconclusive claim: seeds that would show the smallest effect four times in five."""
+    """For an inconclusive claim: seeds that would decide it four times in five, if the effect is as measured; where
+    that lies on no side, seeds that would tell the smallest effect from none."""
     cells: list[int]
     """Ordinals of the cells behind it."""
     left_out: dict[str, int] | None

@@ -57,7 +57,8 @@ class Verdict:
     hedges_g: float | None = None
     """The effect in standard deviations over seeds, without its bias for small n; None where they do not vary."""
     seeds_needed: int | None = None
-    """Seeds that would show the smallest effect (where it is 0, the measured one) four times in five."""
+    """Seeds that would decide the claim four times in five, if the effect is as measured; where the measured one lies
+    on no side, that would tell the smallest effect from none."""
     cells: tuple[int, ...] = ()
     """Ordinals of the cells behind it."""
     left_out: Mapping[str, int] | None = None
@@ -187,18 +188,32 @@ def _reason(word: Word, case: _Case, found: Comparison, adjusted: float) -> str:
 
 
 def _seeds_needed(case: _Case, found: Comparison) -> int | None:
-    """By the scatter over seeds; None where they do not vary, or where no number of seeds would do."""
+    """By the scatter over seeds; None where they do not vary, or where no number of seeds would do.
+
+    Where the measured effect already lies on a side, seeds that would decide it if it is what it seems; else seeds that
+    would tell the smallest effect from none.
+    """
     region = case.region
     both = math.isfinite(region.low) and math.isfinite(region.high)
-    seen = (region.high - region.low) / 2 if both else abs(region.low if math.isfinite(region.low) else region.high)
-    seen = seen or abs(found.effect)
+    beyond = _beyond(region, found.effect)
+    width = (region.high - region.low) / 2 if both else abs(region.low if math.isfinite(region.low) else region.high)
+    seen = beyond or width or abs(found.effect)
     if not found.sd or not seen:
         return None
-    enough: Callable[[float], int | None] = required_n_equal if both else required_n
+    enough: Callable[[float], int | None] = required_n_equal if both and not beyond else required_n
     return enough(seen / found.sd)
+
+
+def _beyond(region: Region, effect: float) -> float:
+    """How far inside the claimed effects, or inside the wrong ones, an effect lies; 0 where in neither."""
+    inside = min(effect - region.low, region.high - effect)
+    wrong = max(region.wrong_below - effect, effect - region.wrong_above)
+    return max(inside, wrong, 0.0)
 
 
 def _more(needed: int | None, case: _Case) -> str:
     if needed is None or needed <= len(case.effects):
         return "More seeds may not settle it."
-    return f"{needed} seeds would show the smallest effect that matters four times in five."
+    effect = sum(case.effects) / len(case.effects)
+    what = "an effect like this" if _beyond(case.region, effect) else "the smallest effect that matters"
+    return f"{needed} seeds would show {what} four times in five."
