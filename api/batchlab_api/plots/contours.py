@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Loss = Callable[[Floats, Floats], Floats]
-GRID = 48
+GRID = 44
 """Squares along each side of the grid on which the loss is taken."""
 MADE = frozenset({"inline", "linear_regression", "curve"})
 """Data sets that are computed from their spec by numpy alone."""
@@ -55,18 +55,18 @@ def _line_loss(x: Floats, y: Floats) -> Loss:
     return lambda w, b: (xx * w**2 + b**2 + yy) / 2 + mx * w * b - xy * w - my * b
 
 
-def contours(loss: Loss, window: Window) -> Floats:
-    """Contour lines as pieces (x, y, x2, y2), shape (pieces, 4)."""
+def contours(loss: Loss, window: Window) -> list[Floats]:
+    """Contour lines, each as its points (n, 2)."""
     sides = [np.linspace(low, high, GRID + 1) for low, high in zip(window.low, window.high, strict=True)]
     x, y = np.meshgrid(*sides)
     with np.errstate(all="ignore"):
         values = loss(x, y)
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return np.zeros((0, 4))
-    corners = np.stack([x, y, values], axis=-1)
+        return []
+    found = triangles(np.stack([x, y, values], axis=-1))
     levels = np.unique(np.quantile(finite, (np.arange(LEVELS) + 0.5) / LEVELS))
-    return np.concatenate([crossings(triangles(corners), level) for level in levels])
+    return [line for level in levels for line in chained(crossings(found, level))]
 
 
 def triangles(corners: Floats) -> Floats:
@@ -92,6 +92,42 @@ def crossings(found: Floats, level: float) -> Floats:
 def _between(one: Floats, other: Floats, level: float) -> Floats:
     share = (level - one[:, 2:]) / (other[:, 2:] - one[:, 2:])
     return np.asarray(one[:, :2] + share * (other[:, :2] - one[:, :2]))
+
+
+def chained(pieces: Floats) -> list[Floats]:
+    """Pieces (x, y, x2, y2) joined at common ends to lines, each as every second of its points (n, 2), and its last.
+
+    Closed lines end as they begin.
+    """
+    if not len(pieces):
+        return []
+    scale = np.ptp(pieces.reshape(-1, 2), axis=0).clip(1e-12)
+    near = np.round(pieces.reshape(-1, 2, 2) / scale, 7)
+    long = (near[:, 0] != near[:, 1]).any(1)  # a level that meets a corner of a triangle leaves mere points there
+    pieces, near = pieces[long], near[long]
+    ends = [tuple(map(tuple, piece)) for piece in near.tolist()]
+    at: dict[Any, list[int]] = {}
+    for i, (one, other) in enumerate(ends):
+        at.setdefault(one, []).append(i)
+        at.setdefault(other, []).append(i)
+    points = dict(zip((end for pair in ends for end in pair), pieces.reshape(-1, 2), strict=True))
+    free = set(range(len(ends)))
+    # Lines that end at the edge are begun there; what is left is closed and may begin anywhere.
+    starts = [(end, i) for end, touching in at.items() if len(touching) == 1 for i in touching]
+    starts += [(pair[0], i) for i, pair in enumerate(ends)]
+    lines = [_follow(first, at, ends, free) for first, i in starts if i in free]
+    # Every second point lies on the diagonal of a square of the grid, and is hardly missed.
+    return [np.array([points[end] for end in (*line[:-1:2], line[-1])]) for line in lines]
+
+
+def _follow(end: Any, at: dict[Any, list[int]], ends: list[Any], free: set[int]) -> list[Any]:
+    """The ends that are met from one on, until no free piece begins there; takes the pieces out of `free`."""
+    line = [end]
+    while (piece := next((i for i in at[line[-1]] if i in free), None)) is not None:
+        free.discard(piece)
+        one, other = ends[piece]
+        line.append(other if one == line[-1] else one)
+    return line
 
 
 def key_of(cell: Cell) -> Any:

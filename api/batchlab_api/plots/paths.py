@@ -37,11 +37,11 @@ class Walk:
 
 @dataclass(frozen=True)
 class Panel:
-    """A part of the plane, with the contour lines of the loss: pieces (x, y, x2, y2), shape (pieces, 4)."""
+    """A part of the plane, with the contour lines of the loss, each as its points (n, 2)."""
 
     label: str
     window: Window
-    contours: Floats
+    contours: tuple[Floats, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def collect(source: Source, title: str, walks: Sequence[Walk], places: Arms, not
     chosen = [walk for walk in walks if walk.colour in colours and walk.panel in labels]
     panels = [_panel(label, [walk for walk in chosen if walk.panel == label]) for label in labels]
     shown = tuple(panel for panel in panels if panel is not None)
-    bare = any(not len(panel.contours) for panel in shown)
+    bare = any(not panel.contours for panel in shown)
     notes = ("contour lines of the loss of all training rows" if not bare else "", note)
     subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
     return Paths(title, subtitle, names_of(source.experiment), places, colours, shown, tuple(chosen))
@@ -91,7 +91,7 @@ def _panel(label: str, walks: Sequence[Walk]) -> Panel | None:
     window = Window.around(np.concatenate([*reached, *middles, *ends]))
     alike = len({repr(key_of(walk.cell)) for walk in walks}) == 1
     loss = loss_of(walks[0].cell) if alike else None
-    return Panel(label, window, np.zeros((0, 4)) if loss is None else contours(loss, window))
+    return Panel(label, window, () if loss is None else tuple(contours(loss, window)))
 
 
 def read(source: Source, most: int = POINTS, *, parts: bool = False) -> tuple[list[Walk], Arms]:

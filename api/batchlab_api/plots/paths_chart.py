@@ -75,11 +75,11 @@ def _together(charts: Sequence[Any], numbers: Paths, layout: Layout, options: Op
 
 def _panel(panel: Panel, marks: Sequence[Any], numbers: Paths, layout: Layout, options: Options) -> Any:
     """The marks over the contour lines, on axes of their own."""
-    pieces = [dict(zip(("x", "y", "x2", "y2"), short(piece), strict=True)) for piece in panel.contours]
-    ghost = theme.GHOST[options.theme]
+    ground = [{"of": i, "x": short(line[:, 0]), "y": short(line[:, 1])} for i, line in enumerate(panel.contours)]
     x, y = (_axis(name, panel, i, layout) for i, name in enumerate(numbers.names))
-    ground = alt.Chart(frame.rows(pieces)).mark_rule(strokeWidth=0.7, color=ghost, clip=True)
-    layers = [ground.encode(x=x, y=y, x2="x2:Q", y2="y2:Q")] if pieces else []
+    flat = alt.Chart(frame.rows(ground)).transform_flatten(["x", "y"]).transform_window(step="row_number()")
+    lines = flat.mark_line(strokeWidth=0.7, color=theme.GHOST[options.theme], clip=True)
+    layers = [lines.encode(x=x, y=y, detail="of:N", order="step:Q")] if ground else []
     title = alt.TitleParams(
         panel.label, fontSize=11, fontWeight="normal", offset=4, anchor="start", color=theme.INK[options.theme]
     )

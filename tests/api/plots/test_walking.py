@@ -10,7 +10,7 @@ from batchlab.datasets import split
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 from batchlab_api.plots import PLOTS, Options, available, render
-from batchlab_api.plots.contours import Window, contours, crossings, loss_of, triangles
+from batchlab_api.plots.contours import Window, chained, contours, crossings, loss_of, triangles
 from batchlab_api.plots.options import Column
 from batchlab_api.plots.walking import STEPS
 
@@ -115,10 +115,23 @@ def test_a_plot_is_offered_where_its_numbers_are() -> None:
 
 
 def test_contour_lines_of_a_bowl_are_circles() -> None:
-    pieces = contours(lambda x, y: x**2 + y**2, Window((-1.0, -1.0), (1.0, 1.0)))
-    radii = np.hypot(pieces[:, [0, 2]], pieces[:, [1, 3]])
-    np.testing.assert_allclose(radii[:, 0], radii[:, 1], atol=2e-3)
-    assert len(np.unique(radii.round(2))) > 8
+    lines = contours(lambda x, y: x**2 + y**2, Window((-1.0, -1.0), (1.0, 1.0)))
+    for line in lines:
+        radii = np.hypot(*line.T)
+        np.testing.assert_allclose(radii, radii[0], atol=2e-3)
+        closed = (line[0] == line[-1]).all()
+        assert closed == (radii[0] < 1), "it is closed where it does not meet the edge"
+    assert len(lines) > 8
+
+
+def test_a_loss_that_is_the_same_everywhere_has_no_contour_lines() -> None:
+    assert contours(lambda x, y: 0.0 * (x + y), Window((-1.0, -1.0), (1.0, 1.0))) == []
+
+
+def test_pieces_are_joined_in_whatever_order_they_come() -> None:
+    pieces = np.array([[2.0, 0, 3, 1], [0, 0, 1, 0], [4, 0, 3, 1], [2, 0, 1, 0]])
+    (line,) = chained(pieces)
+    assert sorted(map(tuple, line[[0, -1]].tolist())) == [(0, 0), (4, 0)]
 
 
 def test_a_plane_is_crossed_along_a_straight_line() -> None:
