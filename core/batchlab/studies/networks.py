@@ -1,6 +1,6 @@
 """Studies of what a network starts from, and of what restrains it."""
 
-from batchlab.claims import At, Claim, Compare, Exceeds
+from batchlab.claims import Analysed, At, Claim, Compare, Exceeds
 from batchlab.studies.base import Document, Size, Study
 
 SCHEMES = {"zero": "zeros"} | {name: name for name in ("normal", "uniform", "xavier", "kaiming", "orthogonal")}
@@ -17,6 +17,7 @@ def _initialisation_and_regularisation(size: Size) -> Document:
         "budget": {"epochs": {"smoke": 1, "small": 10, "full": 100}[size]},
         "seeds": {"smoke": 1, "small": 3, "full": 5}[size],
         "probes": [{"kind": "grad_norm"}, {"kind": "param_norm"}],
+        "analyses": [{"kind": "sharpness", "measures": [{"kind": "keskar", "eps": 1e-3, "restarts": 1}]}],
         "variants": [
             *({"name": name, "init": scheme} for name, scheme in SCHEMES.items()),
             {"name": "plain"},
@@ -42,7 +43,7 @@ STUDIES = (
         question="Which initial weights can be trained from, and what does regularisation change, at each batch size?",
         doc="A network of three hidden layers, at a small and a large batch with rates in proportion. Six schemes of "
         "initial weights; then, from torch's own, weight decay, dropout and label smoothing beside none of them.",
-        plots=("accuracy-vs-batch", "loss-curves", "val-loss-curves", "grad-norm-curves"),
+        plots=("accuracy-by-variant", "accuracy-vs-batch", "loss-curves", "val-loss-curves", "grad-norm-curves"),
         claims=(
             Claim("zero-cannot-learn", "From zero weights a network with hidden layers does not learn.", "folklore",
                   Exceeds(quantity="train_accuracy", at=At(variant="zero", batch_size=16), number=0.2,
@@ -53,6 +54,11 @@ STUDIES = (
                   "Glorot & Bengio 2010", _better("val_accuracy", "xavier", "uniform", 256)),
             Claim("dropout-helps", "Dropout raises the validation accuracy.", "Srivastava et al. 2014",
                   _better("val_accuracy", "dropout", "plain", 16)),
+            Claim("large-is-sharper", "From the same initial weights, the large batch ends where the loss is sharper.",
+                  "Keskar et al. 2017",
+                  Compare(quantity=Analysed(analysis="sharpness", key="keskar_0.001"),
+                          a=At(variant="plain", batch_size=256), b=At(variant="plain", batch_size=16),
+                          direction="greater", scale="log_ratio", smallest=0.1)),
         ),
         build=_initialisation_and_regularisation,
     ),
