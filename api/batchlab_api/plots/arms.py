@@ -6,7 +6,7 @@ panels; variants take the colour when they are alone.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,12 +80,14 @@ def _labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict
 
 
 def _follows_variant(axis: str, points: Sequence[Row], along: str) -> bool:
-    """Whether the variant says already where a point is on this axis. Batch sizes are told even so along others."""
+    """Whether the variant (or, for an optimizer's number that a rule of the rate sets, the variant and the batch size)
+    says already where a point is on this axis. Batch sizes are told even so along others.
+    """
     if axis == "lr" or (axis == "batch_size" and along != "variant"):
         return False
     values: dict[Any, set[Any]] = defaultdict(set)
     for p in points:
-        values[p["variant"]].add(p.get(axis))
+        values[p["variant"], None if axis in FIXED else p["batch_size"]].add(p.get(axis))
     return all(len(own) == 1 for own in values.values())
 
 
@@ -95,20 +97,22 @@ def _lr_labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> d
     Rates are matched along the x axis by their rank, since a rule keeps the order of its base rates.
     """
     lines: dict[tuple[Key, int], dict[Any, float]] = defaultdict(dict)
+    told = {axis for p in points for axis in p if axis not in FIXED and _follows_variant(axis, points, along)}
+    without = {"lr", along, *told}
     for p in points:
-        lines[_line(p, along), ranks[key(p)]][p.get(along)] = p["lr"]
+        lines[_beside(p, without), ranks[key(p)]][p.get(along)] = p["lr"]
     if not any(ranks.values()):
         return {key(p): "" for p in points}
-    return {key(p): _span(lines[_line(p, along), ranks[key(p)]]) for p in points}
+    return {key(p): _span(lines[_beside(p, without), ranks[key(p)]]) for p in points}
 
 
 def _lr_ranks(points: Sequence[Row]) -> dict[Key, int]:
     """The rank of each point's learning rate among the points that differ from it in nothing else."""
     rates: dict[Key, set[float]] = defaultdict(set)
     for p in points:
-        rates[_beside_lr(p)].add(p["lr"])
+        rates[_beside(p, {"lr"})].add(p["lr"])
     ranked = {rest: {lr: rank for rank, lr in enumerate(sorted(found))} for rest, found in rates.items()}
-    return {key(p): ranked[_beside_lr(p)][p["lr"]] for p in points}
+    return {key(p): ranked[_beside(p, {"lr"})][p["lr"]] for p in points}
 
 
 def _span(rates: Mapping[Any, float]) -> str:
@@ -125,12 +129,8 @@ def _order(p: Row, colour: str | None, ranks: Mapping[Key, int]) -> tuple[float,
     return (-1.0, 0.0) if value is None else (0.0, value)
 
 
-def _beside_lr(p: Row) -> Key:
-    return key({axis: value for axis, value in p.items() if axis != "lr"})
-
-
-def _line(p: Row, along: str) -> Key:
-    return key({axis: value for axis, value in p.items() if axis not in ("lr", along)})
+def _beside(p: Row, axes: Collection[str]) -> Key:
+    return key({axis: value for axis, value in p.items() if axis not in axes})
 
 
 def key(p: Row) -> Key:

@@ -78,3 +78,17 @@ def test_batch_sizes_that_follow_the_variant_are_not_told_along_the_variants() -
     points = [p(b, variant=v) for v, b in (("small", 1), ("large", 4), ("LARS", 4))]
     assert arms(points, "variant").labels == ("",)
     assert arms(points, "lr").colours == ("batch 1", "batch 4")
+
+
+def test_numbers_that_a_rule_sets_for_each_batch_size_make_no_lines() -> None:
+    """Adam's rule moves its betas with the batch: a point's numbers say nothing that its batch size does not."""
+    betas = {8: 0.9, 32: 0.6}
+    points = [
+        {"variant": None, "batch_size": size, "lr": base * size**0.5, "momentum": None, "beta1": beta1}
+        for size, beta1 in betas.items()
+        for base in (0.001, 0.002)
+    ]
+    found = arms(points)
+    assert len(found.labels) == 2
+    assert found.label(points[0]) == found.label(points[2]) != found.label(points[1])
+    assert "beta1" not in "".join(found.labels)
