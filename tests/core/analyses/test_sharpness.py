@@ -150,9 +150,10 @@ def test_rescaling_says_where_it_would_change_the_function(subjects: Any, analys
 
 
 def test_sharpness_killed_after_every_piece_ends_with_the_same_bits(
-    subjects: Any, analyse: Any, torn: Any, equal: Any
+    subjects: Any, analyse: Any, torn: Any, equal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = subjects()
+    monkeypatch.setattr("batchlab.analyses.box.PATIENCE", 0.0)  # a piece for each evaluation
     document: dict[str, Any] = {"kind": "sharpness", "measures": ALL, "rows": 100, "rescale": 2.0}
     finding, pieces = torn(given, **document)
     assert pieces > 50
