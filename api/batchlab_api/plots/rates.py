@@ -9,9 +9,11 @@ from batchlab_api.plots.noise import PlannedNoise
 from batchlab_api.plots.planned import PlannedRates
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.range_test import RangeTestPlot
+from batchlab_api.plots.shapes import RateCurves
 
 PLOTS: tuple[Plot[Any], ...] = (
     PlannedRates(),
+    RateCurves(),
     PlannedNoise(),
     RangeTestPlot(),
     FirstRates(),

@@ -37,9 +37,10 @@ SCHEDULES: dict[str, Document] = {
     "inverse-sqrt": {"kind": "inverse_sqrt", "timescale": 0.1},
     "triangular": {"kind": "triangular", "step_size": 0.125},
     "triangular2": {"kind": "triangular2", "step_size": 0.125},
-    "exp-range": {
+    "exp-range": {"kind": "exp_range", "step_size": 0.125, "gamma": 0.997},
+    "decaying cycle": {
         "kind": "product",
-        "schedules": [{"kind": "triangular", "step_size": 0.125}, {"kind": "exponential"}],
+        "schedules": [{"kind": "triangular", "step_size": 0.125}, {"kind": "exponential", "gamma": 0.1}],
     },
     "sgdr": {"kind": "sgdr", "period": 0.25},
     "one-cycle": {"kind": "one_cycle"},
@@ -100,10 +101,10 @@ STUDIES = (
         title="Schedules of the learning rate",
         source="001, section 1; 002, on learning rates that fall and that cycle",
         question="Which course of the learning rate ends with the best network?",
-        doc="One network, one first rate and equal epochs under fifteen schedules. The rates can be looked at without "
+        doc="One network, one first rate and equal epochs under sixteen schedules. The rates can be looked at without "
         "training; the one cycle moves the momentum with the rate.",
         plots=(
-            "lr-schedule", "train-loss-over-epochs", "val-accuracy-over-epochs", "accuracy-by-variant",
+            "lr-curves", "train-loss-over-epochs", "val-accuracy-over-epochs", "accuracy-by-variant",
             "momentum-over-updates",
         ),
         claims=(

@@ -10,6 +10,7 @@ from batchlab_api.plots.matched import MatchedRates
 from batchlab_api.plots.noise import PlannedNoise
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.range_test import PEAK, RangeTestPlot
+from batchlab_api.plots.shapes import RateCurves
 
 from tests.api.plots.conftest import InMemorySource, make_cell
 
@@ -110,4 +111,19 @@ def test_weights_are_compared_after_equal_rows() -> None:
     assert line.colour == "batch 8"
     assert line.x.tolist() == [8.0, 16.0, 24.0, 32.0]
     assert line.mean == pytest.approx(np.full(4, 0.5))
+    plot.chart(numbers, Options()).to_dict()
+
+
+def test_each_variant_has_its_rates_in_a_panel_of_its_own() -> None:
+    variants = [
+        {"name": "constant"},
+        {"name": "halved", "schedule": {"kind": "multistep", "milestones": [0.5], "gamma": 0.5}},
+    ]
+    source = InMemorySource([], [], **BASE, variants=variants)
+    plot = RateCurves()
+    assert plot.applies(source.experiment)
+    numbers = plot.numbers(source)
+    assert [(row["variant"], row["first"], row["last"]) for row in plot.rows(numbers)] == [
+        ("constant", 0.1, 0.1), ("halved", 0.1, 0.05)
+    ]  # fmt: skip
     plot.chart(numbers, Options()).to_dict()
