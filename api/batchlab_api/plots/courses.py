@@ -44,6 +44,7 @@ _METRICS = (
     ("momentum", "Momentum", "momentum of each update"),
     ("batch-size", "Batch size", "rows of each update"),
     ("update-norm", "Norm of the update", "norm of each step of all weights"),
+    ("distance", "Distance from the start", "distance of the weights from the initial ones"),
 )
 _AXES: tuple[tuple[Axis, str], ...] = (
     ("epoch", "epochs"),
