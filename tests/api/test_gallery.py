@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from batchlab.studies import STUDIES
 from batchlab.studies.topics import OTHER, TOPICS, topic_of
+from batchlab_api.plots import PLOTS
 from batchlab_api.routes.studies import PICTURES
 from fastapi.testclient import TestClient
 
@@ -31,6 +32,11 @@ def test_pictures_belong_to_studies_and_studies_say_whether_they_have_one(client
 def test_a_picture_that_has_not_been_drawn_and_a_theme_that_there_is_not_are_refused(client: TestClient) -> None:
     assert client.get("/studies/nothing/picture.svg").status_code == 404
     assert client.get(f"/studies/{DRAWN[0]}/picture.svg", params={"theme": "blue"}).status_code == 422
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_names_plots_that_there_are(name: str) -> None:
+    assert set(STUDIES[name].plots) <= set(PLOTS)
 
 
 def test_a_study_has_one_topic_or_none_of_its_own(client: TestClient) -> None:

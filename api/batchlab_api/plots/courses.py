@@ -40,6 +40,7 @@ _METRICS = (
     ("val-accuracy", "Validation accuracy", "accuracy on the validation rows at the evaluations"),
     ("grad-norm", "Gradient norm", "norm of each batch's gradient"),
     ("param-norm", "Norm of the weights", "norm of all weights before each update"),
+    ("distance", "Distance from the start", "distance of all weights from where they began"),
     ("lr", "Learning rate", "learning rate of each update"),
     ("momentum", "Momentum", "momentum of each update"),
     ("batch-size", "Batch size", "rows of each update"),

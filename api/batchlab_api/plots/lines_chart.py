@@ -71,12 +71,12 @@ def _layers(numbers: Lines, layout: Layout, options: Options) -> list[alt.Chart]
         .mark_point(shape=CROSS, size=70, strokeWidth=2)
         .encode(y=y["diverged"], **style.of("color")),
     ]
-    return [*layers, *_names(ink)] if len(numbers.panels) > 1 else layers
+    return [*layers, *_names(ink, layout)] if len(numbers.panels) > 1 else layers
 
 
-def _names(ink: str) -> list[alt.Chart]:
-    """The name of each panel above it."""
-    text = alt.Chart().mark_text(align="left", baseline="bottom", fontSize=11, color=ink)
+def _names(ink: str, layout: Layout) -> list[alt.Chart]:
+    """The name of each panel above it, as much of it as there is room for."""
+    text = alt.Chart().mark_text(align="left", baseline="bottom", fontSize=11, color=ink, limit=layout.width)
     named = text.encode(x=alt.value(0), y=alt.value(-4), text="min(panel):N")
     return [named]
 
