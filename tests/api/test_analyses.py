@@ -35,8 +35,8 @@ def work(bench: Bench) -> None:
 
 @pytest.fixture
 def trained(post: Post, bench: Bench) -> str:
-    """Two trained cells, nothing kept."""
-    experiment = post(seeds=1, model=MODEL)
+    """Two trained cells with their last weights."""
+    experiment = post(seeds=1, model=MODEL, checkpoints=[{"kind": "last"}])
     work(bench)
     return experiment
 

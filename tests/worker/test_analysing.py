@@ -16,7 +16,11 @@ from batchlab_worker.slices import run_slice
 if TYPE_CHECKING:
     from conftest import Lab
 
-SPEC: dict[str, Any] = {"budget": {"steps": 60}, "model": {"kind": "mlp", "widths": [8]}}
+SPEC: dict[str, Any] = {
+    "budget": {"steps": 60},
+    "model": {"kind": "mlp", "widths": [8]},
+    "checkpoints": [{"kind": "last"}],
+}
 SHARPNESS: dict[str, Any] = {
     "kind": "sharpness",
     "rows": 200,

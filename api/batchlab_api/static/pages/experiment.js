@@ -8,6 +8,7 @@ import { follow } from "../base/live.js";
 import { title } from "../base/router.js";
 import { emptyCard, problemCard, skeleton } from "../parts/problem.js";
 import { share } from "../parts/status.js";
+import { analysesTab } from "./analyses.js";
 import { cellStore } from "./cell-store.js";
 import { cellsTab } from "./cells.js";
 import { curvesTab } from "../curves/tab.js";
@@ -24,6 +25,7 @@ const TABS = {
   plots: ["Plots", plotsTab],
   results: ["Results", resultsTab],
   verdicts: ["Verdicts", verdictsTab],
+  analyses: ["Analyses", analysesTab],
   cells: ["Cells", cellsTab],
   spec: ["Spec", specTab],
 };
