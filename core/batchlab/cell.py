@@ -164,7 +164,9 @@ class Cell(Strict):
     @property
     def queue(self) -> Literal["any", "cpu", "gpu"]:
         """Which workers may train it."""
-        return "any" if self.device == "auto" else "cpu" if self.device == "cpu" else "gpu"
+        if self.device == "auto":
+            return "cpu" if self.engine == "compiled" else "any"
+        return "cpu" if self.device == "cpu" else "gpu"
 
     @property
     def stack_key(self) -> str:

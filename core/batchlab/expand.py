@@ -8,6 +8,8 @@ from itertools import product
 from typing import Any
 
 from batchlab.cell import Cell
+from batchlab.engines.compiled import support
+from batchlab.errors import SpecError
 from batchlab.experiment import ExperimentSpec
 from batchlab.spec import arms_of
 from batchlab.sweep import Arm, Batch
@@ -20,7 +22,17 @@ def count(spec: ExperimentSpec) -> int:
 
 def expand(spec: ExperimentSpec) -> tuple[Cell, ...]:
     """Every cell of the spec, by ordinal."""
-    return tuple(number(points(arm, arm.seeds) for arm in arms_of(spec)))
+    cells = tuple(number(points(arm, arm.seeds) for arm in arms_of(spec)))
+    _check_engines(cells)
+    return cells
+
+
+def _check_engines(cells: Sequence[Cell]) -> None:
+    """SpecError where a cell asks for an engine that does not train such cells."""
+    for cell in cells:
+        if cell.engine == "compiled" and (obstacle := support.obstacle(cell)) is not None:
+            where = f" ({cell.variant})" if cell.variant else ""
+            raise SpecError.at(("engine",), f"compiled does not train {obstacle}{where}: use auto or reference")
 
 
 def number(arms: Iterator[Iterator[dict[str, Any]]], first: int = 0) -> Iterator[Cell]:

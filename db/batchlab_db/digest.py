@@ -20,7 +20,7 @@ from batchlab_db.raw import Stretch
 from batchlab_db.reads import storable
 
 UNMEASURED = frozenset({"checkpoints"})
-"""Fields of a cell that change nothing of what it measures."""
+"""Fields of a cell that change nothing of what an engine measures (weights kept on the way may change the engine)."""
 _RECORD = np.dtype([("step", "<i8"), ("bits", "<u4")])
 _CELLS = text(
     """

@@ -11,7 +11,10 @@ from batchlab.cell import Cell
 from batchlab.engines import by_name, choose, cohort_size, fingerprint
 from batchlab.engines.compiled import support
 from batchlab.engines.compiled.maths import compiled, exponential
+from batchlab.errors import SpecError
+from batchlab.expand import expand
 from batchlab.metrics import TIMED_RESULTS
+from batchlab.spec import parse_spec
 
 Cells = Callable[..., tuple[Cell, ...]]
 Train = Callable[..., Any]
@@ -182,6 +185,7 @@ def test_a_cohort_is_resumed_between_and_within_its_cells(cells: Cells, tmp_path
         ({"precision": "float64"}, "the precision float64"),
         ({**NETWORK, "model": {"kind": "mlp", "activation": "gelu"}}, "its activation"),
         ({**NETWORK, "model": {"kind": "mlp", "dropout": 0.5}}, "dropout"),
+        ({"checkpoints": [{"kind": "last"}, {"kind": "best"}]}, "weights kept before the end"),
         ({**NETWORK, "model": {"kind": "mlp", "widths": [65536, 1, 65536]}, "batch_sizes": [1400]}, "so large a batch"),
     ],
 )  # fmt: skip
@@ -190,6 +194,37 @@ def test_what_it_cannot_train_goes_to_the_reference(changes: dict[str, Any], rea
     assert support.obstacle(cell) == reason
     assert choose(cell, "cpu").name == "reference"
     assert cell.stack_key == f"cell-{cell.ordinal}"
+
+
+def test_a_spec_that_asks_it_for_what_it_cannot_do_is_refused(document: Any) -> None:
+    for changes in ({"label_smoothing": 0.1}, {"device": "cuda"}, {"optimizer": {"kind": "adam"}}):
+        with pytest.raises(SpecError, match=r"engine: compiled does not train .*: use auto or reference"):
+            expand(parse_spec(document(engine="compiled", **changes)))
+    with pytest.raises(ValueError, match="does not train this cell on cuda:0"):
+        choose(expand(parse_spec(document(engine="compiled")))[0], "cuda:0")
+
+
+def test_a_cell_that_asks_for_it_by_name_goes_to_workers_with_a_cpu(cells: Cells) -> None:
+    (cell,) = cells(engine="compiled")
+    assert cell.queue == "cpu"
+
+
+def test_cells_of_a_cohort_that_shuffle_differently_see_their_own_orders(cells: Cells, train: Train) -> None:
+    cohort = cells(variants=[{"name": how, "shuffle": how} for how in ("epoch", "never", "once")])
+    data = cohort[0].dataset.load(Path())
+    ((block, _),) = by_name("compiled").train(cohort, data, block_seconds=60)
+    for position, cell in enumerate(cohort):
+        assert block.cells[position].updates["loss"].tobytes() == train(cell, engine="compiled").curve("loss").tobytes()
+
+
+def test_the_last_weights_are_kept_as_the_reference_keeps_them(cells: Cells, train: Train) -> None:
+    for changes in (NETWORK, {"dataset": {"kind": "diabetes"}, "model": {"kind": "linear", "bias": False}}):
+        (cell,) = cells(checkpoints=[{"kind": "last"}], lr={"rule": "fixed", "base": 0.01}, **changes)
+        ours, theirs = (train(cell, engine=name).blocks[-1].kept[cell.steps] for name in ("compiled", "reference"))
+        assert ours.labels == theirs.labels == ("last",)
+        assert ours.weights.keys() == theirs.weights.keys()
+        for name, weights in theirs.weights.items():
+            np.testing.assert_allclose(ours.weights[name], weights, rtol=1e-3, atol=1e-5)
 
 
 def test_on_a_gpu_the_reference_trains(cells: Cells) -> None:

@@ -15,8 +15,14 @@ IN_TURN = frozenset({"compiled"})
 
 
 def choose(cell: "Cell", device: str) -> "Engine":
-    """The engine that trains `cell` on `device`: the one that the spec names, else `compiled` where it can."""
-    return by_name(_fastest(cell, device) if cell.engine == "auto" else cell.engine)
+    """The engine that trains `cell` on `device`: the one that the spec names, else `compiled` where it can.
+
+    ValueError where the one that is named cannot.
+    """
+    fastest = _fastest(cell, device)
+    if cell.engine == "compiled" != fastest:
+        raise ValueError(f"compiled does not train this cell on {device}: use auto or reference")
+    return by_name(fastest if cell.engine == "auto" else cell.engine)
 
 
 def _fastest(cell: "Cell", device: str) -> str:

@@ -117,7 +117,7 @@ class Shelf:
     def __init__(self, data: Arrays) -> None:
         self._data = data
         self._rows: tuple[Any, Rows] | None = None
-        self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._orders: dict[tuple[int, str, int], NDArray[np.int64]] = {}
 
     def rows(self, cell: Cell, loop: "Layer | Dense") -> Rows:
         """The cell's rows: those of the last cell where nothing of it differs."""
@@ -135,7 +135,7 @@ class Shelf:
         return np.stack([self._order(cell, epoch if cell.shuffle == "epoch" else 0) for epoch in epochs])
 
     def _order(self, cell: Cell, epoch: int) -> NDArray[np.int64]:
-        key = (cell.seed, epoch)
+        key = (cell.seed, cell.shuffle, epoch)
         if key not in self._orders:
             if (len(self._orders) + 1) * 8 * cell.rows > ORDERS_BYTES:
                 self._orders.clear()

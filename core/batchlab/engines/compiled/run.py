@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batchlab.cell import Cell
-from batchlab.engines.base import CellBlock, Ending, Float32s
+from batchlab.engines.base import CellBlock, Ending, Float32s, Kept
 from batchlab.engines.batches import CHUNK
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
+from batchlab.engines.keeper import LAST
 from batchlab.engines.log import ending
 from batchlab.engines.tally import Tally
 from batchlab.metrics import EVALUATED
@@ -38,6 +40,7 @@ class Run:
         self.ending: Ending | None = None
         self._speed = 0.0
         self._open()
+        self._advance(0)  # compiles what is not compiled yet: no part of anybody's training time
 
     def _open(self) -> None:
         self.seconds = 0.0
@@ -66,8 +69,19 @@ class Run:
 
     def advance(self, seconds: float, most: int) -> int:
         """Train for about so many seconds, at most so many updates; returns how many. Sets `ending` at the end."""
+        n = min(
+            self.cell.steps - self.tally.done,
+            most,
+            LONGEST,
+            max(1, int(seconds * self._speed)) if self._speed else FIRST,
+        )
+        found = self._advance(n)
+        self._take(*found)
+        return len(found[0])
+
+    def _advance(self, n: int) -> tuple[Any, ...]:
+        """Take n updates: losses, norms, settings, evaluations, and the seconds of training."""
         cell, done = self.cell, self.tally.done
-        n = min(cell.steps - done, most, LONGEST, max(1, int(seconds * self._speed)) if self._speed else FIRST)
         losses = np.zeros(n, np.float32)
         norms = np.zeros((n, len(NEEDS), len(self._shapes)))
         found, spent = np.empty((n // cell.evaluate_every + 2, len(EVALUATED))), np.zeros(2, np.int64)
@@ -75,7 +89,7 @@ class Run:
         began = perf_counter()
         taken, made = self._loop.advance(
             self.w, self.v, self._loop.net, self._rows.train, self._rows.tables,
-            self._shelf.orders(cell, done // cell.steps_per_epoch, (done + n - 1) // cell.steps_per_epoch),
+            self._shelf.orders(cell, done // cell.steps_per_epoch, (done + max(n, 1) - 1) // cell.steps_per_epoch),
             cell.batch_size, done, rates.astype(np.float32), momenta.astype(np.float32), self._rule(),
             cell.evaluate_every, cell.steps, self._watch(), losses, norms, found, spent,
         )  # fmt: skip
@@ -85,10 +99,8 @@ class Run:
         settings = {"lr": rates, "batch_size": _sizes(cell, done, n)}
         if cell.momentum is not None:
             settings["momentum"] = momenta
-        self._take(
-            losses[:taken], norms[:taken], {k: _single(v[:taken]) for k, v in settings.items()}, found[:made], training
-        )
-        return int(taken)
+        kept = {name: _single(values[:taken]) for name, values in settings.items()}
+        return losses[:taken], norms[:taken], kept, found[:made], training
 
     def _rule(self) -> tuple[Any, ...]:
         optimizer = self.cell.optimizer
@@ -146,6 +158,16 @@ class Run:
         loss, accuracy = self._evaluate(self._rows.test)
         return {"test_loss": loss, "test_accuracy": accuracy}
 
+    def _kept(self) -> dict[int, Kept]:
+        """The weights with which the cell has ended well, where they are asked for."""
+        if not self.cell.checkpoints or self.ending is None or self.ending.status != "succeeded":
+            return {}
+        weights, start = {}, 0
+        for name, shape in self._shapes.items():
+            weights[name] = self.w[start : start + prod(shape)].reshape(shape).copy()
+            start += prod(shape)
+        return {self.tally.done: Kept(weights, (LAST,))}
+
     def close(self) -> CellBlock:
         """What was measured since the last block; opens the next."""
         updates: Mapping[str, Float32s] = {
@@ -159,6 +181,7 @@ class Run:
             {name: _single([values[name] for _, values in self._evaluated]) for name in names},
             self.tally.done,
             self.ending,
+            self._kept(),
         )
         self._open()
         return block
@@ -167,7 +190,7 @@ class Run:
 def _settings(cell: Cell, done: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rates and momenta of the n updates after `done`, in the chunks in which every engine computes them."""
     first = done - done % CHUNK
-    chunks = [np.arange(c, c + CHUNK, dtype=np.float64) for c in range(first, done + n, CHUNK)]
+    chunks = [np.arange(c, c + CHUNK, dtype=np.float64) for c in range(first, done + max(n, 1), CHUNK)]
     momenta = [np.zeros(CHUNK) if (found := cell.momenta(chunk)) is None else found for chunk in chunks]
     wanted = slice(done - first, done - first + n)
     return np.concatenate([cell.rates(chunk) for chunk in chunks])[wanted], np.concatenate(momenta)[wanted]

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from batchlab.cell import Cell
+from batchlab.keeping import Last
 from batchlab.models import Linear, Mlp, Softmax
 from batchlab.optimizers import Sgd
 from batchlab.probes import GradNorm, ParamNorm, UpdateNorm
@@ -26,7 +27,7 @@ OWN = frozenset(
             "init",
             "loss",
         ),
-        *("reduction", "precision", "device", "engine", "isolated", "limits", "target"),
+        *("reduction", "precision", "device", "engine", "isolated", "limits", "target", "checkpoints"),
     }
 )
 """Fields of a cell that the loops know; any other must have the default that leaves training as it is."""
@@ -53,10 +54,12 @@ def obstacle(cell: Cell) -> str | None:
     checks = (
         (type(cell.model) not in KNOWN, f"the model {cell.model.kind}"),
         (type(cell.optimizer) not in KNOWN, f"the optimizer {cell.optimizer.kind}"),
+        (cell.device not in ("auto", "cpu"), f"on the device {cell.device}"),
         (cell.precision != "float32", f"the precision {cell.precision}"),
         (cell.loss not in LOSSES, f"the loss {cell.loss}"),
         (getattr(cell.model, "activation", "relu") not in ACTIVATIONS, "its activation"),
         (not {type(probe) for probe in cell.probes} <= {GradNorm, UpdateNorm, ParamNorm}, "one of its probes"),
+        (not all(isinstance(keep, Last) for keep in cell.checkpoints), "weights kept before the end"),
         (_bytes(cell) > MOST_BYTES, "so large a batch"),
         (not getattr(cell.model, "bias", True) and not small(cell), "a large layer without bias"),
     )
