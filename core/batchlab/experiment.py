@@ -178,8 +178,8 @@ class ExperimentSpec(Strict):
     target: Target | None = None
     """A value to reach."""
     checkpoints: Annotated[tuple[Keep, ...], Field(max_length=20)] = ()
-    """Which weights of each cell are kept, for what is computed from them later: default none. Any but the last are kept
-    by the reference engine."""
+    """Which weights of each cell are kept, for what is computed from them later: default none. Any but the last are
+    kept by the reference engine."""
     analyses: Annotated[tuple[Analysis, ...], Field(max_length=20)] = ()
     """What is computed from the trained cells: from each that succeeds, or, where it takes several, once all have ended
     (from the smallest and the largest batch of each seed; from all). The last weights are kept for it."""
