@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from batchlab import keeping, metrics
 from batchlab.analyses.groups import groups
 from batchlab.cell import Cell
-from batchlab.errors import Fault, SpecError, TooLargeError
+from batchlab.errors import Fault, Loc, SpecError, TooLargeError
 from batchlab.expand import expand
 from batchlab.experiment import ExperimentSpec
 from batchlab.schedules import Clock
@@ -49,20 +49,18 @@ def plan(spec: ExperimentSpec, limits: WorkLimits) -> Plan:
     check(sum(arm.cells for arm in arms), updates, limits)
     storage = sum(_storage(arm) for arm in arms)
     cells = expand(spec)
-    return Plan(cells, updates, storage, tuple(dict.fromkeys(_warnings(arms))), _analyses(spec, cells))
+    return Plan(cells, updates, storage, tuple(dict.fromkeys(_warnings(arms))), _analyses(spec, arms, cells))
 
 
-def _analyses(spec: ExperimentSpec, cells: Sequence[Cell]) -> int:
+def _analyses(spec: ExperimentSpec, arms: Sequence[Arm], cells: Sequence[Cell]) -> int:
     """How many analyses the spec asks for. SpecError: one makes no sense for these cells."""
     total = 0
     for i, analysis in enumerate(spec.analyses):
         found = groups(analysis.inputs, cells)
         if not found:
             raise SpecError.at(("analyses", i), "takes two cells: add batch sizes or seeds")
-        if analysis.needs == "trajectory" and not any(
-            isinstance(keep, keeping.Trajectory) for keep in spec.checkpoints
-        ):
-            raise SpecError.at(("analyses", i), "looks at a trajectory: ask for one in `checkpoints`")
+        if analysis.needs == "trajectory":
+            _check_trajectories(("analyses", i), arms)
         try:
             for group in found:
                 analysis.check([cells[place] for place in group])
@@ -70,6 +68,14 @@ def _analyses(spec: ExperimentSpec, cells: Sequence[Cell]) -> int:
             raise SpecError([Fault(("analyses", i, *fault.loc), fault.msg) for fault in error.faults]) from error
         total += len(found)
     return total
+
+
+def _check_trajectories(loc: Loc, arms: Sequence[Arm]) -> None:
+    """SpecError where an arm, whose checkpoints may be its own, keeps no trajectory."""
+    for arm in arms:
+        if not any(isinstance(keep, keeping.Trajectory) for keep in arm.spec.checkpoints):
+            of = "" if arm.variant is None else f" of the variant {arm.variant}"
+            raise SpecError.at(loc, f"looks at a trajectory: ask for one in `checkpoints`{of}")
 
 
 def check(cells: int, updates: int, limits: WorkLimits) -> None:

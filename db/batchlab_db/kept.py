@@ -63,6 +63,7 @@ _LIST = text(
     """
 )
 _ENDED = text("SELECT cohort_id, steps_done FROM cells WHERE id = :cell")
+_LABELS = text("SELECT labels FROM kept WHERE cell_id = :cell AND step = :step")
 _EXISTS = text("SELECT FROM experiments WHERE id = :experiment AND deleted_at IS NULL")
 _HAS = text(
     """
@@ -159,7 +160,8 @@ def promote(connection: Connection, cell_id: int) -> dict[str, Any]:
     weights = {} if stored is None else state.weights_of(state.from_bytes(stored.data))
     if not weights:
         raise NotAllowed(f"the last weights of cell {cell_id} are not there: train it with `checkpoints`")
-    one = _one(cell_id, row.steps_done, (Last.tag(),), weights)
+    labels = connection.scalar(_LABELS, {"cell": cell_id, "step": row.steps_done}) or ()
+    one = _one(cell_id, row.steps_done, tuple(dict.fromkeys([*labels, Last.tag()])), weights)
     save(connection, [one])
     return {"step": one.step, "sha256": one.sha256}
 

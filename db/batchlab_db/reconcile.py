@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from batchlab_db import broker, disk, facts, locks
 from batchlab_db.analyses import losing
@@ -90,7 +89,7 @@ class Pass:
     def _guarded(self, what: str, act: Callable[[], object]) -> bool:
         try:
             act()
-        except SQLAlchemyError as error:
+        except Exception as error:  # whatever it is, the other rows and steps have their turn
             self.report.errors += 1
             log.warning("reconciling failed", what=what, error=f"{type(error).__name__}: {error}"[:300])
             return False

@@ -58,3 +58,14 @@ def test_an_analysis_that_makes_no_sense_is_refused(document: Callable[..., Any]
     with pytest.raises(SpecError, match=words) as caught:
         plan(parse_spec(document(analyses=[analysis])), LIMITS)
     assert caught.value.faults[0].loc[:2] == ("analyses", 0)
+
+
+def test_every_variant_must_keep_the_trajectory_that_is_looked_at(document: Callable[..., Any]) -> None:
+    keeping, none = {"name": "a"}, {"name": "b", "checkpoints": []}
+    asked = document(analyses=[{"kind": "trajectory"}], checkpoints=[{"kind": "trajectory"}])
+    assert plan(parse_spec(asked | {"variants": [keeping]}), LIMITS).analyses == 1
+    with pytest.raises(SpecError, match="of the variant b") as caught:
+        plan(parse_spec(asked | {"variants": [keeping, none]}), LIMITS)
+    assert caught.value.faults[0].loc == ("analyses", 0)
+    own = asked | {"checkpoints": [], "variants": [{"name": "c", "checkpoints": [{"kind": "trajectory"}]}]}
+    assert plan(parse_spec(own), LIMITS).analyses == 1

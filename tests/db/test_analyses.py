@@ -109,6 +109,36 @@ def test_the_spec_asks_as_cells_end_and_for_several_cells_once_all_have(bench: B
     assert ask(bench, experiment) == [asked["id"]]
 
 
+@pytest.mark.parametrize("state", [None, b"no state"], ids=["absent", "damaged"])
+def test_an_analysis_without_its_weights_has_failed_and_the_training_has_not(bench: Bench, state: Any) -> None:
+    pair = {"kind": "interpolation"}
+    experiment = bench.submit(analyses=[TRACE, pair], seeds=2)
+    for _ in range(2):
+        bench.record(bench.hold(), block(stretch(0, STEPS, "succeeded")), state)
+    assert bench.experiment(experiment)["outcome"] == "succeeded"
+    assert [cell["status"] for cell in bench.cells(experiment)] == ["succeeded"] * 2
+    found = bench.sql("SELECT kind, status, cause, message FROM analyses ORDER BY created_at")
+    assert [(one["kind"], one["status"], one["cause"]) for one in found] == [
+        ("trace", "failed", "bad_data"), ("trace", "failed", "bad_data"), ("interpolation", "failed", "bad_data"),
+    ]  # fmt: skip
+    assert all(one["message"] for one in found)
+    assert claim(bench) is None
+
+
+def test_a_lost_cohort_fails_also_where_an_analysis_of_all_cells_cannot_be_done(bench: Bench) -> None:
+    experiment = bench.submit(analyses=[{"kind": "barrier_matrix"}], seeds=3)
+    for _ in range(2):
+        bench.record(bench.hold(), block(keeping(stretch(0, STEPS, "succeeded"), last=6)), None)
+    bench.sql("DELETE FROM kept")
+    for _ in range(bench.settings.max_losses):
+        bench.expire(bench.hold())
+        assert reconcile(bench.engine, bench.settings).errors == 0
+        bench.sql("UPDATE cohorts SET not_before = NULL")
+    assert bench.experiment(experiment)["outcome"] == "failed"
+    [asked] = bench.sql("SELECT * FROM analyses")
+    assert (asked["status"], "are not there" in asked["message"]) == ("failed", True)
+
+
 def test_a_block_whose_answer_was_lost_asks_once(bench: Bench) -> None:
     bench.submit(analyses=[TRACE])
     lease = bench.hold()
@@ -125,6 +155,14 @@ def test_the_last_weights_come_from_the_training_state_where_none_were_kept(benc
     with bench.engine.connect() as connection:
         looked_at = reads.weights(connection, row(bench, analysis)["subjects"][0])
     assert {step: one["w"].tolist() for step, one in looked_at.items()} == {STEPS: [1.0, 2.0]}
+
+
+def test_weights_that_are_kept_under_a_label_have_it_still_as_the_last(bench: Bench) -> None:
+    experiment = bench.submit()
+    data = state.to_bytes(State({"net/w": np.float32([1, 2])}, {}))
+    bench.record(bench.hold(), block(keeping(stretch(0, STEPS, "succeeded"), trajectory=STEPS)), data)
+    ask(bench, experiment), ask(bench, experiment, seed=1)
+    assert bench.one("SELECT labels FROM kept") == ["trajectory", "last"]
 
 
 @pytest.mark.parametrize(

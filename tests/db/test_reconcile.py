@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from batchlab_db import broker, claims, experiments, facts, workers
+from batchlab_db import broker, claims, experiments, facts, rescue, workers
 from batchlab_db.demand import demand
+from batchlab_db.errors import NotAllowed
 from batchlab_db.reconcile import reconcile, thread
 from kit import Bench, block, stretch
 from redis import Redis
+from sqlalchemy import Connection
 
 
 def lose(bench: Bench, lease: claims.Lease) -> None:
@@ -27,6 +29,22 @@ def test_a_lost_lease_is_rescued_once(bench: Bench) -> None:
     assert [cell["status"] for cell in bench.cells(experiment)] == ["queued"]
     assert bench.one("SELECT outcome FROM slices") == "lost"
     assert bench.cohort(lease)["epoch"] > lease.epoch
+
+
+def test_a_cohort_that_cannot_be_rescued_stops_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.submit(seeds=2)
+    bad, good = bench.hold(), bench.hold()
+    bench.expire(bad), bench.expire(good)
+
+    def failing(connection: Connection, cohort: int, most: int) -> bool:
+        if cohort == bad.cohort_id:
+            raise NotAllowed("never")
+        return rescue.rescue(connection, cohort, most)
+
+    monkeypatch.setattr("batchlab_db.reconcile.rescue", failing)
+    report = reconcile(bench.engine, bench.settings)
+    assert (report.rescued, report.errors) == (1, 1)
+    assert bench.cohort(good)["status"] == "ready"
 
 
 def test_a_row_without_a_lease_time_is_rescued_too(bench: Bench) -> None:

@@ -102,6 +102,20 @@ def test_an_error_fails_the_cell_with_its_cause_and_keeps_its_curve(
     assert not bench.control.leaving
 
 
+def test_an_error_that_cannot_be_told_ends_the_slice_and_not_the_worker(
+    lab: "Lab", bench: Bench, script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = lab.submit()
+    script(raising(ZeroDivisionError("division by zero")))
+
+    def failing(*_: Any) -> None:
+        raise LookupError("a second error")
+
+    monkeypatch.setattr(claims, "fail", failing)
+    assert run_slice(bench) == "fenced"
+    assert cell_of(lab, experiment).status == "running"  # for the reconciler to rescue
+
+
 def test_a_cell_that_trains_too_long_fails_with_a_timeout(lab: "Lab", bench: Bench) -> None:
     experiment = lab.submit(limits={"seconds_per_cell": 0.01})
     assert run_slice(bench) == "failed"

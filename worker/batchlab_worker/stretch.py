@@ -63,7 +63,7 @@ class Stretch(ABC):
             return "lost"  # nothing can be written, and nothing is the cell's fault: the lease runs out
         try:
             return self._let_go(error, hold)
-        except (Fenced, LeaseOver, SQLAlchemyError) as second:
+        except Exception as second:  # the lease runs out, and whoever rescues the work tries to say it again
             log.warning("could not say why", error=causes.message_of(second))
             return "fenced"
 

@@ -9,6 +9,7 @@ from typing import Any
 from batchlab.analyses import Analysis
 from batchlab.analyses.groups import groups
 from batchlab.cell import Cell
+from batchlab.errors import DataError
 from batchlab.keeping import Last, Trajectory
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, RowMapping, text
@@ -41,6 +42,14 @@ _INSERT = text(
     ON CONFLICT (experiment_id, key) DO NOTHING
     """
 )
+_REFUSE = text(
+    """
+    INSERT INTO analyses (id, experiment_id, key, kind, document, subjects, queue, status, cause, message, finished_at)
+    VALUES (:id, :experiment, :key, :kind, CAST(:document AS jsonb), CAST(:subjects AS jsonb), :queue,
+        'failed', 'bad_data', :message, clock_timestamp())
+    ON CONFLICT (experiment_id, key) DO NOTHING
+    """
+)
 _AGAIN = text(
     """
     UPDATE analyses SET status = 'queued', cause = NULL, message = NULL, losses = 0, not_before = NULL,
@@ -61,7 +70,10 @@ class Wanted:
 
 
 def of_spec(connection: Connection, experiment_id: str, ended: Sequence[int]) -> None:
-    """Queue what the spec asks for, now that the cells `ended`. Part of the transaction in which they do."""
+    """Queue what the spec asks for, now that the cells `ended`. Part of the transaction in which they do.
+
+    What cannot be done is told by an analysis that has failed: it must not undo the end of a training.
+    """
     row = connection.execute(_SPEC, {"id": experiment_id}).one()
     analyses = [ANALYSES.validate_json(json.dumps(one)) for one in row.asked or ()]
     single = [one for one in analyses if one.inputs == "one"]
@@ -70,7 +82,10 @@ def of_spec(connection: Connection, experiment_id: str, ended: Sequence[int]) ->
         if some:
             good = _succeeded(_cells(connection, experiment_id, cells))
             for wanted in _wanted(some, good, Last.tag()):
-                _queue(connection, experiment_id, wanted)
+                try:
+                    _queue(connection, experiment_id, wanted)
+                except (NotAllowed, DataError) as error:
+                    _refuse(connection, experiment_id, wanted, str(error))
 
 
 def _cells(connection: Connection, experiment_id: str, cells: Sequence[int] | None) -> Sequence[RowMapping]:
@@ -139,30 +154,40 @@ def _trained(by_id: Mapping[str, RowMapping], cell: str) -> RowMapping:
 
 
 def _queue(connection: Connection, experiment_id: str, wanted: Wanted, *, again: bool = False) -> str:
-    subjects = [_subject(connection, wanted, row) for row in wanted.cells]
+    subjects = [_subject(row, _chosen(connection, wanted, row)) for row in wanted.cells]
+    row = _row(experiment_id, wanted, subjects)
+    connection.execute(_INSERT, row)
+    if again:
+        connection.execute(_AGAIN, row)
+    return str(connection.execute(_BY_KEY, row).scalar_one())
+
+
+def _refuse(connection: Connection, experiment_id: str, wanted: Wanted, message: str) -> None:
+    """Put it down as failed, before any weights were chosen."""
+    row = _row(experiment_id, wanted, [_subject(row, ()) for row in wanted.cells])
+    connection.execute(_REFUSE, row | {"message": message[:4000]})
+
+
+def _row(experiment_id: str, wanted: Wanted, subjects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     document = wanted.analysis.model_dump(mode="json")
-    asked = {"experiment": experiment_id, "key": _key(document, subjects)}
     queues = {row["queue"] for row in wanted.cells} - {"any"}
-    row = {
+    return {
         "id": new_id(),
+        "experiment": experiment_id,
+        "key": _key(document, subjects),
         "kind": wanted.analysis.tag(),
         "document": json.dumps(document),
         "subjects": json.dumps(subjects),
         "queue": min(queues, default="any"),
     }
-    connection.execute(_INSERT, asked | row)
-    if again:
-        connection.execute(_AGAIN, asked)
-    return str(connection.execute(_BY_KEY, asked).scalar_one())
 
 
 def _key(document: Any, subjects: Any) -> str:
     return hashlib.sha256(json.dumps([document, subjects], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _subject(connection: Connection, wanted: Wanted, row: RowMapping) -> dict[str, Any]:
+def _subject(row: RowMapping, chosen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The cell with the weights that are looked at."""
-    chosen = _chosen(connection, wanted, row)
     steps, shas = [one["step"] for one in chosen], [one["sha256"] for one in chosen]
     return {"cell": row["id"], "steps": steps, "sha256s": shas}
 
