@@ -8,7 +8,7 @@ from batchlab.experiment import ExperimentSpec
 from batchlab.spec import parse_spec
 from batchlab.verdicts import Verdict, verdicts
 from batchlab_db import cells, curves
-from batchlab_db.analyses import reads as analyses
+from batchlab_db.analyses import counted
 from sqlalchemy import Connection
 
 POINTS = 20_000
@@ -23,7 +23,7 @@ def judged(connection: Connection, experiment: Row) -> list[Verdict]:
         found = curves.read(connection, row["id"], metric, points=POINTS)
         return found.steps, found.mean.astype(np.float64)
 
-    found = analyses.by_cell(connection, experiment["id"])
+    found = counted.by_cell(connection, experiment["id"])
     every = cells.every(connection, experiment["id"])
     rows = [{**row, "analyses": found.get(row["id"], {})} for row in every]
     return verdicts(spec, rows, curve)

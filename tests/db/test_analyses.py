@@ -10,7 +10,7 @@ from batchlab.analyses.base import Finding
 from batchlab.engines.base import State
 from batchlab.errors import SpecError
 from batchlab_db import experiments, rescue
-from batchlab_db.analyses import asking, leases, reads
+from batchlab_db.analyses import asking, counted, leases, reads
 from batchlab_db.analyses.leases import AnalysisLease
 from batchlab_db.demand import demand
 from batchlab_db.errors import Fenced, NotAllowed, NotFound
@@ -180,6 +180,44 @@ def test_what_cannot_be_analysed_is_refused(bench: Bench, request_: Callable[...
     with pytest.raises(error):
         request_(bench, experiment)
     assert bench.one("SELECT count(*) FROM analyses") == 0
+
+
+def finish(bench: Bench, trace: float) -> None:
+    leases.finish(bench.engine, hold(bench), Finding({"trace": trace}))
+
+
+def counting(bench: Bench, experiment: str) -> dict[int, Any]:
+    with bench.engine.connect() as connection:
+        return counted.by_cell(connection, experiment)
+
+
+def test_what_a_spec_asks_for_counts_whatever_is_asked_for_later(bench: Bench) -> None:
+    experiment = trained(bench, analyses=[TRACE | {"seed": 1}])
+    finish(bench, 2.5)
+    for i, (seed, checkpoint) in enumerate([(2, "last"), (0, "last"), (1, "at")]):
+        ask(bench, experiment, seed=seed, checkpoint=checkpoint)
+        finish(bench, float(i))
+    assert counting(bench, experiment) == {bench.cells(experiment)[0]["id"]: {"trace": {"trace": 2.5}}}
+
+
+def test_of_a_kind_that_no_spec_asks_for_the_default_at_the_last_weights_counts(bench: Bench) -> None:
+    experiment = trained(bench)
+    for i, (seed, checkpoint) in enumerate([(1, "last"), (0, "at")]):
+        ask(bench, experiment, seed=seed, checkpoint=checkpoint)
+        finish(bench, float(i))
+    assert counting(bench, experiment) == {}
+    ask(bench, experiment)
+    finish(bench, 2.5)
+    assert counting(bench, experiment) == {bench.cells(experiment)[0]["id"]: {"trace": {"trace": 2.5}}}
+
+
+def test_of_pairs_those_that_nobody_named_otherwise_count(bench: Bench) -> None:
+    experiment = trained(bench, seeds=2)
+    first, second = (str(cell["id"]) for cell in bench.cells(experiment))
+    for barrier, pair in enumerate([[second, first], [first, second]]):
+        ask(bench, experiment, cells=pair, kind="interpolation")
+        leases.finish(bench.engine, hold(bench), Finding({"barrier": barrier}))
+    assert counting(bench, experiment) == {int(first): {"interpolation": {"barrier": 1}}}
 
 
 def writes(bench: Bench, lease: AnalysisLease) -> list[Callable[[], None]]:

@@ -57,7 +57,10 @@ class Result(_Quantity):
 
 
 class Analysed(_Quantity):
-    """A value of an analysis of the cell's last checkpoint."""
+    """A value of an analysis of the cell's last checkpoint, as the spec asks for it.
+
+    Of a kind that the spec does not ask for, it is the analysis with its default parameters.
+    """
 
     kind: Literal["analysed"] = "analysed"
     analysis: str

@@ -60,7 +60,10 @@ def arrays(connection: Connection, experiment_id: str, analysis: str) -> Mapping
 
 
 def by_cell(connection: Connection, experiment_id: str) -> dict[int, dict[str, dict[str, Any]]]:
-    """Cell -> kind -> values: of the latest analyses. Those of several cells count for the first of them."""
+    """Cell -> kind -> values: of the latest analyses, whoever asked for them. Those of several cells are the first's.
+
+    What claims are judged by is in `counted`.
+    """
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for row in connection.execute(_FOUND, {"experiment": storable(experiment_id)}).mappings():
         cell = found.setdefault(row["subjects"][0]["cell"], {})
