@@ -111,7 +111,7 @@ def _lacking(cells: Sequence[Cell], living: Rows) -> list[str]:
     there = {name for row in living for name in (*row["queues"], row["device"])}
     devices = sorted({cell.device for cell in cells if cell.queue != "any" and not _is_there(cell, there)})
     kinds = {kind for row in living for kind in row["datasets"]}
-    datasets = sorted({cell.dataset.kind for cell in cells} - kinds)
+    datasets = sorted({dataset.kind for cell in cells for dataset in cell.datasets} - kinds)
     return [
         *(f"no living worker has the device {device}" for device in devices),
         *(f"no living worker has the data of {kind}: `batchlab data fetch {kind}` where it runs" for kind in datasets),

@@ -1,6 +1,8 @@
 """A cell: one point of a sweep, hence one training run, with everything resolved to plain numbers."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -9,7 +11,7 @@ from pydantic import Field, model_validator
 from batchlab.batch_plan import BatchPlan, Counted, Run
 from batchlab.batch_schedules import BatchSchedule, clock_of, plan_of
 from batchlab.batch_schedules import Constant as Unchanged
-from batchlab.datasets import Dataset, Info
+from batchlab.datasets import Arrays, Dataset, Info
 from batchlab.init import Init
 from batchlab.keeping import Keep
 from batchlab.kinds import Strict
@@ -19,6 +21,7 @@ from batchlab.methods.averages import Average
 from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer
+from batchlab.pretraining import Pretraining
 from batchlab.probes import Probe
 from batchlab.schedules import Clock, Floats, Schedule, momentum_factors
 
@@ -90,6 +93,7 @@ class Cell(Strict):
     split_seed: int | None = None
     shuffle: Shuffle = "epoch"
     init: Init = "default"
+    pretraining: Pretraining | None = None
     loss: Loss = "cross_entropy"
     reduction: Reduction = "mean"
     label_smoothing: float = 0.0
@@ -111,6 +115,16 @@ class Cell(Strict):
         """Static facts about the data: rows, shapes, classes."""
         info: Info = self.dataset.info()
         return info
+
+    @property
+    def datasets(self) -> tuple[Any, ...]:
+        """All that must be loaded: its data set, and that of its pre-training."""
+        return (self.dataset,) if self.pretraining is None else (self.dataset, self.pretraining.dataset)
+
+    def load(self, load: Callable[[Dataset], Arrays]) -> Arrays:
+        """Its data set's arrays as `load` gives them, with those of its pre-training."""
+        data, *before = map(load, self.datasets)
+        return replace(data, before=before[0]) if before else data
 
     @property
     def rows(self) -> int:

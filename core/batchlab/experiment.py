@@ -26,6 +26,7 @@ from batchlab.methods.averages import Average
 from batchlab.methods.steps import Clip, Proximal
 from batchlab.models import Model
 from batchlab.optimizers import Optimizer, Sgd
+from batchlab.pretraining import Pretraining
 from batchlab.probes import GradNorm, ParamNorm, Probe, UpdateNorm
 from batchlab.schedules import Constant, Schedule
 
@@ -147,6 +148,9 @@ class ExperimentSpec(Strict):
     """One split for all seeds (default: each seed draws its own)."""
     init: Init = "default"
     """The scheme of the initial weights: a name, or `{"scheme": name, "scale": factor}`."""
+    pretraining: Pretraining | None = None
+    """Training on other data that comes first, once for all cells: each begins with its weights instead of drawn ones,
+    and fine-tunes them. Its updates are neither counted, measured nor timed."""
     loss: Loss | None = None
     """Default: cross_entropy for classes, half_squared_error for numbers, output (what the model gives is the loss) for
     surfaces."""

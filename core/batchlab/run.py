@@ -33,9 +33,9 @@ def run(
     """
     loaded: dict[str, Arrays] = {}
     for cell in expand(spec):
-        key = cell.dataset.model_dump_json()
+        key = " ".join(dataset.model_dump_json() for dataset in cell.datasets)
         if key not in loaded:
-            loaded = {key: cell.dataset.load(folder)}
+            loaded = {key: cell.load(lambda dataset: dataset.load(folder))}
         yield from _train(cell, loaded[key], device_for(device or "auto", cell.device), block_seconds)
 
 

@@ -91,7 +91,7 @@ def train(tmp_path: Path) -> Callable[..., Trained]:
     def run(
         cell: Cell, data: Arrays | None = None, state: State | None = None, engine: str = "reference", **options: Any
     ) -> Trained:
-        data = cell.dataset.load(tmp_path) if data is None else data
+        data = cell.load(lambda dataset: dataset.load(tmp_path)) if data is None else data
         return gather(by_name(engine).train([cell], data, state, **options))
 
     return run

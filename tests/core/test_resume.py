@@ -64,6 +64,14 @@ CASES: dict[str, dict[str, Any]] = {
         "batch_sizes": [50],
         "shuffle": "once",
     },
+    "fine-tuned weights": {
+        "dataset": {"kind": "iris", "take": 60, "data_seed": 1},
+        "model": {"kind": "mlp", "widths": [6], "norm": {"kind": "batch"}},
+        "pretraining": {"dataset": {"kind": "iris"}, "lr": 0.1, "momentum": 0.9, "epochs": 3, "batch_size": 50},
+        "probes": [{"kind": "distance"}],
+        "batch_sizes": [20],
+        "budget": {"steps": 8},
+    },
     "pictures in double precision": {
         "dataset": {"kind": "digits"},
         "model": {"kind": "cnn", "channels": [3], "width": 8},

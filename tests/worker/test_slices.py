@@ -72,6 +72,15 @@ def test_a_slice_trains_a_short_cell_to_its_end(lab: "Lab", bench: Bench) -> Non
     assert lab.ask("SELECT FROM checkpoints") != []  # kept, for what is computed from a finished cell
 
 
+def test_a_slice_fine_tunes_a_cell_from_weights_that_it_trains_first(lab: "Lab", bench: Bench) -> None:
+    first = {"dataset": {"kind": "digits"}, "lr": 0.1, "epochs": 5, "batch_size": 100}
+    tuned = {"dataset": {"kind": "digits", "take": 100}, "model": {"kind": "softmax"}, "pretraining": first}
+    experiment = lab.submit(**tuned, split_seed=0, lr={"rule": "fixed", "base": 1e-6}, budget={"steps": 1})
+    assert run_slice(bench) == "finished"
+    assert lab.outcome(experiment) == "succeeded"
+    assert cell_of(lab, experiment).result["val_accuracy"] > 0.8
+
+
 def test_a_diverged_cell_is_a_result_and_not_a_failure(lab: "Lab", bench: Bench) -> None:
     experiment = lab.submit(
         dataset={"kind": "diabetes"}, model={"kind": "linear"}, lr={"rule": "fixed", "base": 1e4}, budget={"steps": 500}

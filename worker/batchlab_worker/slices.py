@@ -74,7 +74,7 @@ class Slice(Stretch):
         settings, lease = self.bench.settings, self.lease
         cells = [Cell.model_validate_json(json.dumps(cell.point)) for cell in lease.cells]
         self.dataset = cells[0].dataset
-        data = self.bench.load(cells[0].dataset)
+        data = cells[0].load(self.bench.load)
         hold.moved("prepare")
         before = None if lease.checkpoint is None else state.from_bytes(lease.checkpoint)
         size = None if lease.checkpoint is None else len(lease.checkpoint)

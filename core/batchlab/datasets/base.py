@@ -60,6 +60,8 @@ class Arrays:
     y: NDArray[Any]
     x_test: NDArray[Any] | None = None
     y_test: NDArray[Any] | None = None
+    before: "Arrays | None" = None
+    """The data set of the pre-training, for a cell that has one."""
 
     def sha256(self) -> str:
         """Over the bytes of x, y and the test part's, in this order (C order, little-endian)."""

@@ -10,6 +10,7 @@ import torch
 
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
+from batchlab.engines import pretrained
 from batchlab.engines.base import Block, Snapshot, State
 from batchlab.engines.growing import Course
 from batchlab.engines.limits import check_time, time_left
@@ -37,6 +38,8 @@ class Reference:
         """Blocks of the one cell, to its end; CellTimeout after the block in which its time is over."""
         (cell,) = cohort
         task = Task(cell, data, torch.device(device))
+        if state is None and cell.pretraining is not None:
+            task.begin_with(pretrained.weights(self, cell, cell.pretraining, data, device))
         tally = Tally() if state is None else resume(task, state)
         course = Course(task, () if state is None else state.meta.get("decided", ()))
         norms, watch, log = Norms(task), stopwatch(task.device), Log(task, tally, course)

@@ -82,6 +82,11 @@ class Task:
             return Table(inputs, labels, labels)
         return Table(inputs, functional.one_hot(labels, self.cell.info.classes).to(self._dtype), labels)
 
+    def begin_with(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put these weights (parameters and buffers by name) in the place of the drawn ones."""
+        self.net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        self.start = [p.detach().clone() for p in self.params] if self.start else []
+
     def outputs(self, x: Tensor) -> Tensor:
         """What the network gives for these rows."""
         if self.cell.precision != "bfloat16":
@@ -240,6 +245,8 @@ class Task:
             held |= {f"optimizer/{i}/{name}": value for name, value in memory.items() if value is not None}
         if self.average is not None:
             held |= self.average.arrays()
+        if self.cell.pretraining is not None:  # else drawn anew
+            held |= {f"begun/{i}": value for i, value in enumerate(self.start)}
         held |= {f"memory/{name}": value for name, value in self.memory.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in held.items()}
 
@@ -248,6 +255,8 @@ class Task:
         held = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
         weights = {name.removeprefix("net/"): value for name, value in held.items() if name.startswith("net/")}
         self.net.load_state_dict(weights)
+        if self.cell.pretraining is not None:
+            self.start = [held[f"begun/{i}"].to(self.device) for i in range(len(self.start))]
         kept = {name.removeprefix("memory/"): value for name, value in held.items() if name.startswith("memory/")}
         self.memory = {name: value.to(self.device) for name, value in kept.items()}
         for i, p in enumerate(self.params):

@@ -16,6 +16,7 @@ from batchlab.studies import (
     statistics,
     surfaces,
     textbook,
+    tuning,
 )
 from batchlab.studies.base import Document, Size, Study
 
@@ -32,6 +33,7 @@ _ALL = (
     *networks.STUDIES,
     *methods.STUDIES,
     *minima.STUDIES,
+    *tuning.STUDIES,
     *statistics.STUDIES,
 )
 STUDIES: dict[str, Study] = {study.name: study for study in _ALL}
