@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import pytest
 import redis
 import structlog
+from batchlab.cell import Cell
+from batchlab.expand import expand
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
 from batchlab_db import broker, experiments
@@ -136,6 +138,11 @@ class Lab:
         )
         self.workers.append(WorkerProcess(self._nursery, pid, log))
         return self.workers[-1]
+
+    @staticmethod
+    def cells(**changes: Any) -> Sequence[Cell]:
+        """The cells of the small experiment with these keys changed."""
+        return expand(parse_spec({**SPEC, **changes}))
 
     def submit(self, **changes: Any) -> str:
         parsed = parse_spec({**SPEC, **changes})

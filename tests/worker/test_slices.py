@@ -1,6 +1,7 @@
 """What ends a slice, with the database real and, where a device or the code must fail, an engine that does."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -318,11 +319,19 @@ def test_work_wakes_the_next_only_where_something_is_left(lab: "Lab", bench: Ben
     assert bench.control.cohort_id is None
 
 
+def compile_loops(lab: "Lab", sweep: dict[str, Any]) -> None:
+    """Train one update of the sweep outside of any lease: the leases of these tests are shorter than a compilation."""
+    (cell, *_) = lab.cells(**sweep)
+    engine = engines.by_name("compiled")
+    next(engine.train([cell], cell.dataset.load(Path()), block_steps=1))
+
+
 @pytest.mark.parametrize("model", ["softmax", "mlp"])
 def test_a_compiled_sweep_ends_with_the_same_digest_however_its_slices_are_cut(
     lab: "Lab", bench: Bench, model: str
 ) -> None:
     sweep = {"engine": "compiled", "model": {"kind": model}, "batch_sizes": [4, 32], "seeds": 3}
+    compile_loops(lab, sweep)
     whole = lab.submit(**sweep)
     assert run_slice(bench) == "finished"
     bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": 0.01})
