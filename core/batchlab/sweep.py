@@ -28,6 +28,7 @@ from batchlab.kinds import many
 from batchlab.lr_rules import BatchEntry
 from batchlab.merging import merge
 from batchlab.schedules import Clock, momentum_factors
+from batchlab.studies import STUDIES
 
 EXPERIMENT_WIDE = frozenset({"$schema", "tags", "note", "study", "priority", "claims", "analyses", "variants"})
 """Keys that a variant cannot change."""
@@ -93,7 +94,8 @@ class Arm:
 def arms(spec: ExperimentSpec, validate: Callable[[Any], ExperimentSpec]) -> tuple[Arm, ...]:
     """The arms in order. `validate` makes a spec of a merged document. SpecError lists every fault of every arm."""
     names = tuple(variant.get("name") for variant in spec.variants)
-    faults = claims.faults(spec.claims, names)
+    study = STUDIES.get(spec.study or "")
+    faults = claims.faults(spec.claims, names, study.claims if study else ())
     if not spec.variants and not faults:
         return (_arm(None, spec),)
     faults, found = [*faults, *_name_faults(spec)], []

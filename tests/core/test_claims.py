@@ -29,6 +29,7 @@ from batchlab.errors import SpecError
 from batchlab.pairs import pairs
 from batchlab.spec import parse_spec
 from batchlab.statistics import power, required_n
+from batchlab.studies import STUDIES
 from batchlab.verdicts import claims_of, described
 from claims_kit import row, sweep, verdict
 from pydantic import TypeAdapter, ValidationError
@@ -124,6 +125,41 @@ def test_a_trend_looks_only_between_its_ends() -> None:
     rising = Trend(quantity="y", direction="rises", high=4)
     assert rising.sample(Evidence(rows)).effects == {0: pytest.approx(1.0)}
     assert Trend(quantity="y", direction="rises", low=8).sample(Evidence(rows)).effects == {}
+
+
+@pytest.mark.parametrize(
+    ("scale", "axis"), [("log_ratio", "momentum"), ("log_ratio", "decay"), ("difference", "decay")]
+)
+def test_a_trend_in_the_logarithm_of_0_has_no_effect_and_says_why(scale: Any, axis: str) -> None:
+    places = [0.0, 0.5, 0.9]
+    rows = [
+        row(i, {"y": 2 - place + 0.01 * seed}, seed=seed, momentum=place, params={"decay": place})
+        for i, (place, seed) in enumerate((place, seed) for place in places for seed in range(3))
+    ]
+    found = verdict(Trend(quantity="y", axis=axis, direction="falls", scale=scale), rows)
+    assert (found.verdict, found.n) == ("inconclusive", 0)
+    assert f"3 seeds with {axis} at 0 or below, which has no logarithm" in found.reason
+    assert verdict(Trend(quantity="y", axis=axis, direction="falls", scale=scale, low=0.1), rows).n == 3
+    assert verdict(Trend(quantity="y", axis=axis, direction="falls", scale="rank"), rows).effect == -1.0
+    assert verdict(Trend(quantity="y", axis="momentum", direction="falls", scale="difference"), rows).n == 3
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_the_best_place_is_claimed_above_0_as_its_logarithm_is_taken(end: str) -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        Best.model_validate({"quantity": "y", end: 0.0})
+
+
+def test_a_ratio_beyond_what_floats_hold_has_its_logarithm_all_the_same() -> None:
+    rows = sweep([1, 2], 3, lambda batch, seed: 1e-300 if batch == 2 else 1e300)
+    test = Compare(quantity="y", a=LARGE, b=SMALL, direction="less", scale="log_ratio")
+    assert verdict(test, rows).effect == pytest.approx(-600 * math.log(10))
+
+
+def test_cells_without_a_place_on_an_axis_do_not_count_for_what_it_explains() -> None:
+    rows = grid(lambda b, lr, s: math.log2(lr) * (1 + 0.01 * s), [0.1, 0.2])
+    rows = [one | {"momentum": None if i % 5 == 4 else 0.5 * (i % 2)} for i, one in enumerate(rows)]
+    assert verdict(Explains(quantity="y", more="lr", less="momentum"), rows).verdict == "inconclusive"
 
 
 def test_a_trend_takes_the_places_that_every_seed_has() -> None:
@@ -272,6 +308,9 @@ def test_claims_of_a_spec_survive_storing_and_their_faults_are_told_with_their_p
     assert [fault.loc for fault in told.value.faults] == [
         ("claims", 0, "id"), ("claims", 1, "id"), ("claims", 1, "test", "a", "variant"),
     ]  # fmt: skip
+    taken = STUDIES["small-vs-large-table"].claims[0].id
+    with pytest.raises(SpecError, match=f"claims.0.id: '{taken}' is a claim of this study: choose another"):
+        parse_spec(document | {"study": "small-vs-large-table", "claims": [claim | {"id": taken}]})
     with pytest.raises(SpecError, match=r"claims.0.test.axes: unknown key: remove it \(did you mean axis"):
         parse_spec(document | {"claims": [claim | {"test": trend | {"axes": "lr"}}]})
 

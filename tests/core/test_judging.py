@@ -110,6 +110,17 @@ def test_claims_without_enough_seeds_or_a_test_do_not_count_for_the_correction()
     assert c.left_out == {"without none": 6}
 
 
+def test_two_claims_of_one_id_each_keep_their_verdict() -> None:
+    claims = [
+        Claim("a", "More.", "study", compare()),
+        Claim("a", "Less.", "user", compare("less")),
+        Claim("a", "None."),
+    ]
+    found = judge(claims, Evidence(pairs([1.0, 1.1, 0.9])))
+    assert [one.verdict for one in found] == ["supported", "contradicted", "inconclusive"]
+    assert [one.text for one in found] == ["More.", "Less.", "None."]
+
+
 def test_equal_effects_in_all_seeds_decide_without_a_warning() -> None:
     assert verdict(compare(), pairs([1.0, 1.0, 1.0])).verdict == "supported"
     none = verdict(compare(), pairs([0.0, 0.0, 0.0]))

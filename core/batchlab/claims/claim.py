@@ -30,13 +30,17 @@ class Claim:
     """How the data decide; without it the verdict is inconclusive."""
 
 
-def faults(claims: Sequence[Claim], variants: Sequence[Any]) -> list[Fault]:
-    """Claims of a spec that share their id, or speak of a variant that there is not."""
+def faults(claims: Sequence[Claim], variants: Sequence[Any], others: Sequence[Claim] = ()) -> list[Fault]:
+    """Claims of a spec that share their id, or have that of one of its study's `others`, or speak of a variant that
+    there is not."""
+    taken = {claim.id for claim in others}
     times = Counter(claim.id for claim in claims)
     found = []
     for i, claim in enumerate(claims):
         if times[claim.id] > 1:
             found.append(Fault(("claims", i, "id"), f"{claim.id!r} is there twice: give each claim its own"))
+        if claim.id in taken:
+            found.append(Fault(("claims", i, "id"), f"{claim.id!r} is a claim of this study: choose another"))
         for name, place in places(claim.test).items():
             if place.variant is not None and place.variant not in variants:
                 loc = ("claims", i, "test", name, "variant")

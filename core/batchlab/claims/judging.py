@@ -84,15 +84,15 @@ class _Case:
 
 def judge(claims: Sequence[Claim], evidence: Evidence) -> list[Verdict]:
     """The verdicts on the claims, in their order; one without a test is inconclusive."""
-    cases = {c.id: _Case(c, c.test.sample(evidence), c.test.region()) for c in claims if c.test is not None}
-    decidable = [case for case in cases.values() if len(case.effects) >= FEWEST]
-    raw = [case.p for case in decidable]
+    cases = [None if c.test is None else _Case(c, c.test.sample(evidence), c.test.region()) for c in claims]
+    decidable = {i: case for i, case in enumerate(cases) if case is not None and len(case.effects) >= FEWEST}
+    raw = [case.p for case in decidable.values()]
     ranks = _confidences(raw)
     found = {
-        case.claim.id: _decide(case, p, adjusted, confidence, len(decidable))
-        for case, p, adjusted, confidence in zip(decidable, raw, holm(raw) if raw else [], ranks, strict=True)
+        i: _decide(decidable[i], p, adjusted, confidence, len(decidable))
+        for i, p, adjusted, confidence in zip(decidable, raw, holm(raw) if raw else [], ranks, strict=True)
     }
-    return [found.get(claim.id) or _undecidable(claim, cases.get(claim.id)) for claim in claims]
+    return [found.get(i) or _undecidable(claim, cases[i]) for i, claim in enumerate(claims)]
 
 
 def _confidences(p: Sequence[float]) -> list[float]:

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from batchlab.claims.evidence import At, Evidence, Taken
 from batchlab.claims.quantities import Quantity, coordinate
@@ -11,6 +13,7 @@ from batchlab.claims.sampling import Sample, Smallest, Tested, sample_of
 from batchlab.statistics import slope, two_way
 
 Goal = Literal["min", "max"]
+Place = Annotated[float, Field(gt=0)]
 
 
 class Best(Tested):
@@ -25,9 +28,9 @@ class Best(Tested):
     at: At = At()
     """What is held fixed."""
     goal: Goal = "min"
-    low: float | None = None
+    low: Place | None = None
     """The least place that agrees with the claim."""
-    high: float | None = None
+    high: Place | None = None
     """The greatest place that agrees with the claim."""
 
     def sample(self, evidence: Evidence) -> Sample:
@@ -146,6 +149,7 @@ def _table(taken: Taken, seed: int, rows: str, columns: str) -> list[list[float]
     values: dict[tuple[Any, Any], float] = {
         (coordinate(row, rows), coordinate(row, columns)): value for row, value in taken.points if row["seed"] == seed
     }
+    values = {place: value for place, value in values.items() if None not in place}  # not on both axes
     across = sorted({row for row, _ in values})
     full = [c for c in sorted({column for _, column in values}) if all((row, c) in values for row in across)]
     return [[values[row, column] for column in full] for row in across]

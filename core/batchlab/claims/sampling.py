@@ -55,4 +55,7 @@ def effect(a: float, b: float, scale: Scale) -> float | None:
     """a - b, or log(a / b); None where there is no such logarithm."""
     if scale == "difference":
         return a - b
-    return math.log(a / b) if a > 0 and b > 0 else None
+    if a <= 0 or b <= 0:
+        return None
+    ratio = a / b
+    return math.log(ratio) if 0 < ratio < math.inf else math.log(a) - math.log(b)  # where the ratio is out of range

@@ -53,7 +53,8 @@ class Trend(Tested):
     """How a quantity goes along an axis: the slope of its line, fitted for each seed.
 
     With the scale `log_ratio` the effect is the exponent, d log y / d log x; with `difference` it is the change of y
-    for each doubling of x (for a step of 1 in momentum); with `rank` it is Spearman's correlation.
+    for each doubling of x (for a step of 1 in momentum); with `rank` it is Spearman's correlation. A place at 0 has no
+    logarithm: along an axis that has one, use `rank`, or `low` to begin above it.
     """
 
     kind: Literal["trend"] = "trend"
@@ -76,15 +77,25 @@ class Trend(Tested):
     def sample(self, evidence: Evidence) -> Sample:
         taken = evidence.take(self.quantity, self.at)
         lines = taken.along(self.axis, self.at.reduce)
-        slopes = {seed: self._slope(line) for seed, line in lines.items()}
+        lines = {seed: self._between(line) for seed, line in lines.items()}
+        unlogged = {seed for seed, line in lines.items() if self._logs and min(line, default=1.0) <= 0}
+        slopes = {seed: self._slope(line) for seed, line in lines.items() if seed not in unlogged}
         effects = {seed: None if slope is None else slope - self.about for seed, slope in slopes.items()}
-        return sample_of(effects, taken.left_out, taken)
+        reason = f"seeds with {self.axis} at 0 or below, which has no logarithm (use the scale rank, or begin above it)"
+        return sample_of(effects, Counter(taken.left_out) + Counter({reason: len(unlogged)}), taken)
 
-    def _slope(self, line: Mapping[float, float]) -> float | None:
+    @property
+    def _logs(self) -> bool:
+        """Whether the logarithms of places are taken."""
+        return self.scale == "log_ratio" or (self.scale == "difference" and self.axis != "momentum")
+
+    def _between(self, line: Mapping[float, float]) -> dict[float, float]:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        places = [place for place in line if low <= place <= high]
-        y = [line[place] for place in places]
+        return {place: value for place, value in line.items() if low <= place <= high}
+
+    def _slope(self, line: Mapping[float, float]) -> float | None:
+        places, y = list(line), list(line.values())
         if len(places) < 2 or (self.scale == "log_ratio" and min(y) <= 0):
             return None
         if self.scale == "rank":
@@ -104,7 +115,10 @@ class Trend(Tested):
             "rank": "rank correlation with",
         }
         ends = "".join(
-            [f" from {self.low:g}" if self.low is not None else "", f" to {self.high:g}" if self.high else ""]
+            [
+                f" from {self.low:g}" if self.low is not None else "",
+                f" to {self.high:g}" if self.high is not None else "",
+            ]
         )
         where = f" at {self.at.words()}" if self.at.words() else ""
         about = f" minus {self.about:g}" if self.about else ""

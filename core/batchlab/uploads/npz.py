@@ -96,7 +96,10 @@ def _header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise DataError(f"{name} is in a version of the format that is not read: save it by numpy.savez")
-    shape, columns_first, dtype = readers[version](file, max_header_size=MOST_HEADER_BYTES)
+    try:
+        shape, columns_first, dtype = readers[version](file, max_header_size=MOST_HEADER_BYTES)
+    except Exception as error:  # numpy evaluates the header as a literal: TypeError, tokenize's errors, any other
+        raise DataError(f"{name} is damaged ({error}): save it again by numpy.savez") from error
     if dtype.kind not in KINDS or dtype.itemsize > 8:
         raise DataError(f"{name} holds {dtype} and not plain numbers: save it as integers or floats of at most 8 bytes")
     if len(shape) > MOST_DIMENSIONS or any(length < 0 for length in shape):
