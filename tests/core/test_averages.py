@@ -78,6 +78,21 @@ def test_batch_norms_statistics_are_taken_anew_over_the_training_rows(cells: Cel
     torch.testing.assert_close(norm.running_var, seen.var(0).detach())
 
 
+def test_a_short_last_part_of_the_rows_counts_by_its_rows_in_batch_norms_statistics(
+    cells: Cells, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchlab.engines.task.EVALUATED_ROWS", 100)
+    model = {"kind": "mlp", "widths": [6], "norm": {"kind": "batch"}}
+    (cell,) = cells(**NETWORK | {"model": model}, average={"kind": "swa"})
+    task = task_of(cell)
+    assert [len(part) for part in task.stretches()] == [100, 20]
+    task.restore(train(cell).states[-1].arrays)
+    linear, norm = first_two(task)
+    seen = linear(task.train.x).detach()
+    torch.testing.assert_close(norm.running_mean, seen.mean(0))
+    torch.testing.assert_close(norm.running_var, (100 * seen[:100].var(0) + 20 * seen[100:].var(0)) / 120)
+
+
 def first_two(task: Task) -> Any:
     """The first two layers with parameters: the hidden layer and its norm."""
     return [module for module in task.net.modules() if list(module.parameters(recurse=False))][:2]

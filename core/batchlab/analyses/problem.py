@@ -5,7 +5,7 @@ normalisation by the statistics that it holds), the loss is the plain one that c
 in parts, each weighted by its rows; sums over parts are float64.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchlab import streams
 from batchlab.analyses.base import Subject, Weights
+from batchlab.engines import norms
 from batchlab.engines.task import EVALUATED_ROWS, Table, Task
 
 Part = Literal["train", "validation", "test"]
@@ -181,7 +181,7 @@ class Problem:
 
     def norms(self) -> list[nn.Module]:
         """The layers that normalise by statistics which they hold."""
-        return [m for m in self.net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+        return norms.norms(self.net)
 
     @contextmanager
     def normalising_by_batch(self) -> Iterator[None]:
@@ -193,32 +193,10 @@ class Problem:
         for layer in layers:
             layer.eval()
 
-    @torch.no_grad()
     def reestimate(self, w: Tensor) -> None:
-        """Take the statistics that batch normalisation holds anew, over the training rows at weights `w`.
-
-        A part of b rows after s earlier ones counts b / (s + b), so that uneven parts are weighted rightly.
-        """
-        with _training(self.norms()) as layers:
-            seen = 0
-            for part in self.parts(_some(self._task.train, self.rows)) if layers else ():
-                seen += len(part)
-                for layer in layers:
-                    layer.momentum = len(part) / seen
-                self.outputs(w, part.x)
-
-
-@contextmanager
-def _training(layers: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """These layers in training mode on whole parts, their statistics empty at first."""
-    before = [(layer.momentum, getattr(layer, "virtual_rows", None)) for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.virtual_rows = None
-        layer.train()
-    yield layers
-    for layer, (layer.momentum, layer.virtual_rows) in zip(layers, before, strict=True):
-        layer.eval()
+        """Take the statistics that batch normalisation holds anew, over the training rows at weights `w`."""
+        parts = (part.x for part in self.parts(_some(self._task.train, self.rows)))
+        norms.reestimate(self.net, parts, lambda x: self.outputs(w, x))
 
 
 def cut(table: Table, rows: slice | Tensor) -> Table:

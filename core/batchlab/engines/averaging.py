@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.swa_utils import update_bn
 
+from batchlab.engines.norms import reestimate
 from batchlab.methods.averages import Moments
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Averaging:
 
     def _leave_mean(self) -> None:
         self._task.net.load_state_dict(self._mean, strict=False)
-        update_bn(self._task.stretches(), self._task.net)
+        reestimate(self._task.net, self._task.stretches(), self._task.net)
 
     def arrays(self) -> dict[str, Tensor]:
         """The tensors that a snapshot holds."""
