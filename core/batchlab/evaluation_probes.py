@@ -48,12 +48,17 @@ class EvaluationProbe(Kind):
         """Limits on its metrics at updates: none."""
         return {}
 
+    def means(self, found: Mapping[str, float | None]) -> dict[str, float | None]:
+        """Means that take the place of those of single values, by the result's key; `found` has all of these."""
+        return {}
+
 
 class TopEigenvalue(EvaluationProbe):
     """The largest eigenvalue of the loss' Hessian, `lambda_max`, beside the edges of stability of the current rate.
 
     `edge` = 2 / lr is where plain descent stops being stable, `edge_momentum` = 2 (1 + m) / lr where heavy-ball
-    momentum m does. In full-batch training `lambda_max` rises to the edge and hovers there (Cohen et al. 2021).
+    momentum m does; both divided by the batch size where the sum over a batch is minimised, as the Hessian is that of
+    the mean. In full-batch training `lambda_max` rises to the edge and hovers there (Cohen et al. 2021).
     `lambda_max_residual` is |H v - lambda v| for unit v.
     """
 
@@ -76,7 +81,8 @@ class NoiseScale(EvaluationProbe):
     """The noise scale B = tr(Sigma) / |G|^2 of the training gradient, by the gradients of single rows.
 
     `noise_scale` with its standard error by the jackknife (`noise_scale_error`), `gradient_scatter` = tr(Sigma) and
-    `gradient_signal` = |G|^2 (McCandlish, Kaplan et al. 2018).
+    `gradient_signal` = |G|^2 (McCandlish, Kaplan et al. 2018). The result's `mean_noise_scale` is the mean scatter over
+    the mean signal: an average of ratios would be biased, and where a signal is near 0, of any size.
     """
 
     kind: Literal["noise_scale"] = "noise_scale"
@@ -85,6 +91,11 @@ class NoiseScale(EvaluationProbe):
     """Training rows, the same at every evaluation; all where null."""
     blocks: Annotated[int, Field(ge=3, le=1000)] = 10
     """Of rows, for the jackknife."""
+
+    def means(self, found: Mapping[str, float | None]) -> dict[str, float | None]:
+        scatter, signal = found.get("mean_gradient_scatter"), found.get("mean_gradient_signal")
+        ratio = None if scatter is None or signal is None or signal <= 0 else scatter / signal
+        return {"mean_noise_scale": ratio, "mean_noise_scale_error": None}  # the errors' mean is not this ratio's error
 
     def evaluate(self, task: "Task") -> "dict[str, Tensor]":
         from batchlab.analyses.watching import noise_scale

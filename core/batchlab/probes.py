@@ -64,6 +64,10 @@ class ProbeKind(Kind):
         """For keys of the cell's result: the metric and the limit; the first update over it is the result."""
         return {}
 
+    def means(self, found: Mapping[str, float | None]) -> dict[str, float | None]:
+        """Means that take the place of those of single values, by the result's key; `found` has all of these."""
+        return {}
+
 
 class _NormProbe(ProbeKind):
     prefix: ClassVar[str]

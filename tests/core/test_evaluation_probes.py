@@ -55,6 +55,25 @@ def test_the_last_values_are_those_of_the_analyses_of_the_trained_cell(cells: An
     assert trained.result["edge_momentum"] == pytest.approx(30)
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"kind": "steps", "milestones": [10], "sizes": [60], "unit": "steps"},
+        {"kind": "norm_test", "theta": 0.01, "every": 10, "maximum": 0.075},
+    ],
+    ids=lambda schedule: schedule["kind"],
+)
+def test_under_a_sum_the_edge_follows_the_batch_size(schedule: Any, cells: Any, train: Any) -> None:
+    (cell,) = cells(
+        lr={"rule": "fixed", "base": 0.001}, batch_sizes=[30], reduction="sum", batch_schedule=schedule,
+        evaluate={"every_steps": 1}, probes=[{"kind": "top_eigenvalue", "steps": 2}], budget={"steps": 20},
+    )  # fmt: skip
+    trained = train(cell)
+    sizes = np.repeat([30, 60], [11, 10])  # at the start, after 10 small batches, and after 10 large ones
+    assert trained.curve("batch_size")[:18].tolist() == sizes[1:19].tolist()
+    np.testing.assert_allclose(trained.curve("edge")[:19], 2 / 0.001 / sizes[:19], rtol=1e-6)
+
+
 def test_what_is_measured_changes_nothing_in_training(cells: Any, train: Any) -> None:
     (watched,), (plain,) = cells(**NORMED, probes=PROBES), cells(**NORMED)
     found, bare = train(watched).bits(), train(plain).bits()

@@ -30,6 +30,18 @@ def test_a_metric_without_a_finite_value_has_no_mean(cells: Cells) -> None:
     assert tally.result(cell, 1, {})["mean_grad_norm"] is None
 
 
+def test_the_mean_noise_scale_is_the_mean_scatter_over_the_mean_signal(cells: Cells) -> None:
+    (cell,) = cells(probes=[{"kind": "noise_scale"}])
+    tally = Tally()
+    for scatter, signal in ((8.0, 4.0), (8.0, 0.001), (8.0, -0.001)):
+        seen = {"noise_scale": scatter / signal, "noise_scale_error": 1.0}
+        tally.evaluated(10, seen | {"gradient_scatter": scatter, "gradient_signal": signal})
+    assert tally.result(cell, None, {})["mean_noise_scale"] == pytest.approx(6.0)
+    assert tally.result(cell, None, {})["mean_noise_scale_error"] is None
+    tally.evaluated(20, {"gradient_signal": -9.0})
+    assert tally.result(cell, None, {})["mean_noise_scale"] is None
+
+
 def test_a_sum_has_the_same_bits_wherever_blocks_begin() -> None:
     values = np.random.default_rng(0).lognormal(0, 8, 1001).astype(np.float32)
     whole, parts = Tally(), Tally()

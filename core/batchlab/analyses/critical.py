@@ -48,11 +48,13 @@ class Hyperbola:
 def best_settings(runs: Runs) -> list[Best]:
     """The best setting of each batch size, ascending; batch sizes that none brings to the target are left out.
 
-    One with which a seed missed the target is no candidate: its mean would be that of the lucky seeds.
+    One with which a seed missed the target, or has no run that ended well (it diverged, say), is no candidate: its mean
+    would be that of the lucky seeds. Every seed that occurs anywhere is asked for.
     """
-    found = []
+    seeds = {seed for settings in runs.values() for by_seed in settings.values() for seed in by_seed}
+    missed, found = dict.fromkeys(sorted(seeds), float("inf")), []
     for batch in sorted(runs):
-        each = [Best(batch, setting, dict(by_seed)) for setting, by_seed in runs[batch].items()]
+        each = [Best(batch, setting, missed | dict(by_seed)) for setting, by_seed in runs[batch].items()]
         best = min(each, key=lambda one: one.mean)
         if np.isfinite(best.mean):
             found.append(best)

@@ -19,10 +19,10 @@ class CriticalBatch(AnalysisKind):
     """The batch size beyond which updates to a target fall less than in proportion: S(B) = S_min (1 + B_crit / B).
 
     By batch size the rate that reaches the target in the fewest updates (on average over seeds, all of which must reach
-    it) is taken. `critical_batch` (rows) has an interval by leaving out seeds; `within` says whether it lies among the
-    batch sizes of the sweep, or is extrapolated. Arrays: `batch`, `lr`, `updates`, `examples`, `fitted`. Updates are
-    counted to the evaluation at which the target was first reached. It compares with the measured noise scale of
-    `gradient_noise` (McCandlish, Kaplan et al. 2018).
+    it: a seed that diverged has not) is taken. `critical_batch` (rows) has an interval by leaving out seeds; `within`
+    says whether it lies among the batch sizes of the sweep, or is extrapolated. Arrays: `batch`, `lr`, `updates`,
+    `examples`, `fitted`. Updates are counted to the evaluation at which the target was first reached. It compares with
+    the measured noise scale of `gradient_noise` (McCandlish, Kaplan et al. 2018).
     """
 
     kind: Literal["critical_batch"] = "critical_batch"

@@ -1,6 +1,6 @@
 """Curvature of the loss at a cell's weights: extreme eigenvalues, trace and spectral density, whole or by layer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -49,7 +49,8 @@ class Eigenvalues(_Curvature):
 
     `lambda_max` and `lambda_min` are the ends, `ratio` is |lambda_min / lambda_max| (how far from convex; Li et al.
     2018). Under SGD, `edge` is the curvature at which descent at the cell's rate and momentum stops being stable; in
-    full-batch training `lambda_max` rises to it and hovers there (Cohen et al. 2021).
+    full-batch training `lambda_max` rises to it and hovers there (Cohen et al. 2021). Under the reduction `sum` it is
+    divided by the batch size, as the curvature is that of the mean loss.
     """
 
     kind: Literal["eigenvalues"] = "eigenvalues"
@@ -72,6 +73,7 @@ class Eigenvalues(_Curvature):
         found: dict[str, Ritz] = {}
         for i, (name, block) in enumerate(wanted.items()):
             found[name] = yield from share(self._ends(problem, block, held.part(name or "whole")), i, len(wanted))
+        trust = self._trust(found, wanted, problem.n)
         whole = found.pop(WHOLE)
         values = {**self._summary(whole), "edge": edge_of(subjects[0].cell)}
         for name, ritz in found.items():
@@ -79,13 +81,13 @@ class Eigenvalues(_Curvature):
         top, bottom = self._kept(whole)
         arrays = {"top": whole.values[top], "bottom": whole.values[bottom],
                   "top_residual": whole.residuals[top], "bottom_residual": whole.residuals[bottom]}  # fmt: skip
-        return Finding(values, arrays, problem.meta() | self._trust(whole))
+        return Finding(values, arrays, problem.meta() | trust)
 
     def _ends(self, problem: "Problem", block: slice, held: Held) -> "Work[Ritz]":
         from batchlab.analyses.lanczos import Ritz, ends, lanczos
 
         operator = self.operator(problem, block)
-        top, bottom = (self.top, self.bottom) if block == slice(None) else (1, 1)
+        top, bottom = self._asked(block)
         if "ritz" not in held:
             work = lanczos(
                 operator, self.fresh(problem, operator.n), self.steps, held, ends(top, bottom, self.tolerance)
@@ -96,6 +98,10 @@ class Eigenvalues(_Curvature):
             yield 1.0
         return Ritz(*held["ritz"])
 
+    def _asked(self, block: slice) -> tuple[int, int]:
+        """How many of the largest and of the smallest values are reported."""
+        return (self.top, self.bottom) if block == slice(None) else (1, 1)
+
     def _summary(self, ritz: "Ritz") -> dict[str, float | None]:
         high, low = float(ritz.values[-1]), float(ritz.values[0])
         return {"lambda_max": high, "lambda_min": low, "ratio": abs(low / high) if high else None}
@@ -105,15 +111,16 @@ class Eigenvalues(_Curvature):
         m = len(ritz.values)
         return slice(m - 1, m - 1 - self.top if m > self.top else None, -1), slice(0, self.bottom)
 
-    def _trust(self, ritz: "Ritz") -> dict[str, Any]:
+    def _trust(self, found: "Mapping[str, Ritz]", blocks: Mapping[str, slice], n: int) -> dict[str, Any]:
+        """How good all is that is reported: of the whole matrix of `n` parameters, and of each block."""
         from batchlab.analyses.lanczos import ends
 
-        return {
-            "residual": {"lambda_max": float(ritz.residuals[-1]), "lambda_min": float(ritz.residuals[0])},
-            "converged": ends(min(self.top, len(ritz.values) - 1), 1, self.tolerance)(ritz),
-            "products": len(ritz.values),
-            "matrix": self.matrix,
-        }
+        sizes = {name: len(range(*block.indices(n))) for name, block in blocks.items()}
+        known = [ends(*self._asked(blocks[x]), self.tolerance, sizes[x])(ritz) for x, ritz in found.items()]
+        last = {f"/{name}" if name else "": ritz.residuals for name, ritz in found.items()}
+        residual = {f"lambda_{end}{x}": float(r[i]) for x, r in last.items() for end, i in (("max", -1), ("min", 0))}
+        products = len(found[WHOLE].values)
+        return {"residual": residual, "converged": all(known), "products": products, "matrix": self.matrix}
 
 
 class Trace(_Curvature):

@@ -23,7 +23,8 @@ class GradientNoise(OfWeights):
     `signal` = |G|^2, the squared mean gradient. For the cell's batch size: `variance` = scatter / batch, `snr` =
     |G| / sqrt(variance), `norm_test` = sqrt(variance) / |G| (Byrd et al. 2012), `inner_product_test` (Bollapragada et
     al. 2018) and `cosine`, that which two batches' gradients have in expectation. `certain` says whether the mean
-    gradient is told from zero; if not, the scale has no upper end. (McCandlish, Kaplan et al. 2018.)
+    gradient is told from zero; if not, the scale has no upper end, and where the signal comes out at 0 or below,
+    all that is divided by it is null. (McCandlish, Kaplan et al. 2018.)
     """
 
     kind: Literal["gradient_noise"] = "gradient_noise"
@@ -74,10 +75,10 @@ class GradientNoise(OfWeights):
         """What the noise means for batches of this size, drawn from many rows."""
         from batchlab.analyses.noise import along
 
-        signal, variance = max(found.signal, 1e-300), found.scatter / batch
+        signal, variance = _positive(found.signal), found.scatter / batch
         _, mean = problem.gradient(problem.weights)
         spread = float(along(problem, problem.weights, mean).var(ddof=1)) if problem.rows > 1 else 0.0
-        squared = max(float(mean.double().square().sum()), 1e-300)
+        squared = _positive(float(mean.double().square().sum()))
         return {
             "variance": variance,
             "snr": float(np.sqrt(signal / variance)) if variance > 0 else float("nan"),
@@ -85,3 +86,8 @@ class GradientNoise(OfWeights):
             "inner_product_test": float(np.sqrt(spread / batch) / squared),
             "cosine": signal / (signal + variance),
         }
+
+
+def _positive(value: float) -> float:
+    """A squared length; NaN (hence no number in the end) where its estimate is none."""
+    return value if value > 0 else float("nan")

@@ -92,13 +92,17 @@ def _ritz(held: Held) -> Ritz:
     return Ritz(np.asarray(values, np.float64), beta[-1] * np.abs(vectors[-1]), np.square(vectors[0]))
 
 
-def ends(top: int, bottom: int, tolerance: float) -> Callable[[Ritz], bool]:
-    """Whether the largest `top` and the smallest `bottom` values are known to `tolerance` of the matrix' norm."""
+def ends(top: int, bottom: int, tolerance: float, n: int | None = None) -> Callable[[Ritz], bool]:
+    """Whether the largest `top` and the smallest `bottom` values are known to `tolerance` of the matrix' norm.
+
+    Of a matrix of `n` rows, where that is given, all values are enough.
+    """
+    enough = top + bottom if n is None else min(n, top + bottom)
 
     def known(ritz: Ritz) -> bool:
-        if len(ritz.values) < top + bottom:
+        if len(ritz.values) < enough:
             return False
-        wanted = np.concatenate([ritz.residuals[:bottom], ritz.residuals[len(ritz.residuals) - top :]])
+        wanted = np.concatenate([ritz.residuals[:bottom], ritz.residuals[max(0, len(ritz.residuals) - top) :]])
         return bool((wanted <= tolerance * ritz.scale).all())
 
     return known

@@ -26,7 +26,11 @@ PER_EXAMPLE_BYTES = 2**28
 
 @dataclass(frozen=True)
 class Noise:
-    """Scatter S = tr(Sigma), signal |G|^2, their ratio, the scale B_simple; with standard errors by the jackknife."""
+    """Scatter S = tr(Sigma), signal |G|^2, their ratio, the scale B_simple; with standard errors by the jackknife.
+
+    The signal is estimated without bias and may come out at 0 or below: then there is no scale (NaN). Where that is so
+    without some block, the scale has no error (NaN).
+    """
 
     scatter: float
     signal: float
@@ -125,11 +129,15 @@ def from_pairs(pairs: NDArray[np.float64], small: int, large: int) -> Noise:
 
 def _with_errors(whole: Vector, left_out: NDArray[np.float64]) -> Noise:
     """The estimates with jackknife errors: `left_out` are scatter and signal without each block, (blocks, 2)."""
-    ratios = np.append(left_out, left_out[:, :1] / left_out[:, 1:], axis=1)
+    ratios = np.append(left_out, [[_ratio(*pair)] for pair in left_out], axis=1)
     blocks = len(ratios)
     errors = np.sqrt((blocks - 1) / blocks * np.square(ratios - ratios.mean(0)).sum(0))
     scatter, signal = map(float, whole)
-    return Noise(scatter, signal, scatter / signal, *map(float, errors))
+    return Noise(scatter, signal, _ratio(scatter, signal), *map(float, errors))
+
+
+def _ratio(scatter: float, signal: float) -> float:
+    return scatter / signal if signal > 0 else float("nan")
 
 
 def along(problem: Problem, w: Tensor, direction: Tensor) -> Vector:

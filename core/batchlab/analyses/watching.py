@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from batchlab.analyses.base import Held, finish
-from batchlab.analyses.edge import edge
+from batchlab.analyses.edge import edge, per_mean
 from batchlab.analyses.lanczos import ends, lanczos
 from batchlab.analyses.noise import per_example
 from batchlab.analyses.operators import Curvature
@@ -28,7 +29,7 @@ def _looking(task: Task, rows: int | None) -> Iterator[Problem]:
 def top_eigenvalue(task: Task, rows: int | None, steps: int, tolerance: float) -> dict[str, Tensor]:
     """The Hessian's largest eigenvalue with its residual, and the edges of the rate that is set."""
     group = task.optimizer.param_groups[0]
-    lr, momentum = float(group["lr"]), float(group.get("momentum", 0.0))
+    lr, momentum = per_mean(task.cell, float(group["lr"]), _batch_size(task)), float(group.get("momentum", 0.0))
     edges = (edge(lr), edge(lr, momentum)) if lr > 0 else (torch.inf, torch.inf)
     with _looking(task, rows) as problem:
         product = Curvature(problem, problem.weights)
@@ -39,6 +40,17 @@ def top_eigenvalue(task: Task, rows: int | None, steps: int, tolerance: float) -
         except DataError:  # the loss is no longer finite
             found = torch.nan, torch.nan
     return _tensors(lambda_max=found[0], lambda_max_residual=found[1], edge=edges[0], edge_momentum=edges[1])
+
+
+def _batch_size(task: Task) -> int:
+    """The size of the last update's batch; before the first, that of the first.
+
+    An epoch's shorter last batch counts as a whole one, but where sizes are decided on the way: there as what it is.
+    """
+    cell, update = task.cell, task.update
+    if cell.batch_schedule.adaptive and update > 0:
+        return len(task.train) if isinstance(task.batch, slice) else len(task.batch)
+    return int(cell.batches.sizes(np.array([max(0, update - 1)]))[0])
 
 
 def noise_scale(task: Task, rows: int | None, blocks: int) -> dict[str, Tensor]:

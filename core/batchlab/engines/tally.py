@@ -119,8 +119,7 @@ class Tally:
             values |= {**self.last, **final}
         for name, best in self.best.items():
             values |= {f"best_{name}": best.value, f"best_{name}_step": best.step}
-        for name, total in self.sums.items():
-            values[f"mean_{name}"] = total / self.counts[name] if self.counts[name] else None
+        values |= self._means(cell)
         values |= self.crossings
         each = self.seconds_per_update
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
@@ -128,6 +127,13 @@ class Tally:
         if cell.target is not None:
             values |= self._to_target(cell)
         return {name: _finite(value) for name, value in values.items()}
+
+    def _means(self, cell: Cell) -> dict[str, float | None]:
+        """The mean of each metric over what was finite; None where nothing was."""
+        found = {f"mean_{name}": self.sums[name] / n if n else None for name, n in self.counts.items()}
+        for probe in cell.probes:
+            found |= probe.means(found)
+        return found
 
     def _to_target(self, cell: Cell) -> dict[str, Any]:
         """When the target was reached, None where it was not, and how far the cell went altogether."""

@@ -55,6 +55,13 @@ def test_the_best_rate_is_the_one_with_which_every_seed_arrives_soonest() -> Non
     assert (found.batch, found.setting, found.mean) == (8, (0.1,), 55.0)
 
 
+def test_a_rate_at_which_a_seed_diverged_is_no_candidate(swept: Any, analyse: Any) -> None:
+    (found,) = best_settings({8: {(0.1,): {0: 50.0, 1: 60.0}, (0.4,): {0: 20.0}}})
+    assert found.setting == (0.1,)
+    ended = [s for s in swept() if not (s.cell.lr == 0.2 and s.cell.batch_size == 64 and s.cell.seed == 1)]
+    assert analyse(ended, kind="critical_batch").arrays["lr"].tolist() == [0.2, 0.2, 0.1, 0.2]
+
+
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     rng, hits = np.random.default_rng(1), 0
     for _ in range(60):

@@ -187,6 +187,30 @@ def test_too_few_steps_are_not_called_converged(subjects: Any, analyse: Any) -> 
     assert finding.meta["products"] == 4
 
 
+def test_converged_speaks_of_every_value_that_is_reported(subjects: Any, analyse: Any) -> None:
+    given = subjects(**TANH)
+    document = {"kind": "eigenvalues", "precision": "float64", "top": 1, "tolerance": 1e-3, "steps": 20}
+    one, many = (analyse(given, **document, bottom=bottom) for bottom in (1, 15))
+    assert one.meta["converged"]
+    assert many.arrays["bottom_residual"].max() > 1e-3 * many.values["lambda_max"]
+    assert not many.meta["converged"]
+    whole = analyse(given, **document | {"steps": 43}, bottom=43, by_layer=True)
+    assert whole.meta["converged"]
+    assert {name for name in whole.values if name.startswith("lambda")} == whole.meta["residual"].keys()
+
+
+@pytest.mark.parametrize("batch", [30, 120])
+def test_under_a_sum_the_edge_is_nearer_by_the_batch_size(batch: int, subjects: Any, analyse: Any) -> None:
+    """As the gradient is that many times as large: the same run by the mean at that many times the rate."""
+    asked = {"batch_sizes": [batch], "momentum": 0.5, "probes": [{"kind": "top_eigenvalue"}], "precision": "float64"}
+    mean = subjects(**TANH, **asked, lr={"rule": "fixed", "base": 0.12})
+    total = subjects(**TANH, **asked, lr={"rule": "fixed", "base": 0.12 / batch}, reduction="sum")
+    edges = [analyse(given, kind="eigenvalues", top=1).values["edge"] for given in (mean, total)]
+    assert edges == pytest.approx([2 * 1.5 / 0.12] * 2)
+    for key in ("edge", "edge_momentum", "lambda_max", "val_loss"):
+        assert total[0].result[key] == pytest.approx(mean[0].result[key])
+
+
 def test_hutchinson_is_exact_on_a_diagonal_and_right_within_its_error_elsewhere() -> None:
     exact = torch.diag(torch.arange(20.0, dtype=torch.float64))
     parts = [slice(0, 5), slice(5, 20)]

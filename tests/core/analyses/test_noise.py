@@ -59,6 +59,21 @@ def test_no_mean_gradient_is_not_called_certain() -> None:
     assert not from_blocks(sums @ sums.T, squares, np.full(20, 20.0)).certain
 
 
+def test_without_a_signal_there_is_no_scale_and_nothing_that_is_divided_by_it(subjects: Any, analyse: Any) -> None:
+    found = from_pairs(np.array([[2.0, 0.1], [3.0, 0.1], [4.0, 0.3]]), SMALL, LARGE)
+    assert found.signal < 0
+    assert np.isnan([found.scale, found.scale_error]).all()
+    none = from_pairs(np.zeros((3, 2)), SMALL, LARGE)
+    assert np.isnan(none.scale)
+    assert not none.certain
+    small = {"kind": "gradient_noise", "method": "two_batches", "small": 1, "large": 2, "draws": 3}
+    drawn = [analyse(subjects(), **small, seed=seed).values for seed in range(8)]
+    assert {values["signal"] > 0 for values in drawn} == {True, False}
+    for values in drawn:
+        divided = [values[name] is not None for name in ("noise_scale", "snr", "norm_test", "cosine")]
+        assert divided == [values["signal"] > 0] * 4
+
+
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
 def test_the_gradients_of_rows_are_those_taken_one_by_one(subjects: Any, norm: str) -> None:
     model = {"kind": "mlp", "widths": [6], "norm": {"kind": norm}}
