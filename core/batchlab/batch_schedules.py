@@ -284,4 +284,4 @@ def clock_of(schedule: Any, run: Run) -> Clock:
         return Clock(plan.steps, per_epoch)
     if run.counted == "updates":
         return Clock(plan.steps, per_epoch, plan.pace, paced=("epochs",))
-    return Clock(run.even.steps, per_epoch, plan.pace)
+    return Clock(run.even.steps, per_epoch, plan.pace, planned=plan.steps)

@@ -21,6 +21,8 @@ Steps = NDArray[np.int64]
 
 class _Keep(Kind):
     family: ClassVar[str] = "checkpoints"
+    ends: ClassVar[bool] = False
+    """Whether it asks for the weights with which a cell ends well, wherever that is."""
 
     @property
     def label(self) -> str:
@@ -46,6 +48,7 @@ class Last(_Keep):
     """The weights with which a cell ends, unless it diverged."""
 
     kind: Literal["last"] = "last"
+    ends: ClassVar[bool] = True
 
 
 class Best(_Keep):
@@ -80,8 +83,8 @@ class At(_Keep):
         return len(self.updates)
 
     def faults(self, clock: Clock) -> Iterator[str]:
-        if self.updates[-1] > clock.steps:
-            yield f"there is no update {self.updates[-1]} in a run of {clock.steps}: leave it out"
+        if self.updates[-1] > clock.updates:
+            yield f"there is no update {self.updates[-1]} in a run of {clock.updates}: leave it out"
 
 
 class Every(_Keep):
@@ -95,32 +98,33 @@ class Every(_Keep):
     def faults(self, clock: Clock) -> Iterator[str]:
         yield from super().faults(clock)
         if not self.count(clock):
-            yield f"is longer than the run of {clock.steps} updates: it would keep nothing"
+            yield f"is longer than the run of {clock.updates} updates: it would keep nothing"
 
     def _spacing(self, clock: Clock) -> float:
         return max(1.0, clock.length(self.length, self.unit))
 
     def steps(self, clock: Clock) -> Steps:
         multiples = np.arange(1, self.count(clock) + 1) * self._spacing(clock)
-        return np.unique(np.minimum(np.round(multiples), clock.steps).astype(np.int64))
+        return np.unique(np.minimum(clock.reached(multiples.astype(np.float64), self.unit), clock.updates))
 
     def count(self, clock: Clock) -> int:
         # The small number makes up for a product that rounding has left below its whole number.
-        return int(clock.steps / self._spacing(clock) + 1e-9)
+        return int(clock.whole(self.unit) / self._spacing(clock) + 1e-9)
 
 
 class Trajectory(_Keep):
     """The way of the weights from the first to the last, as points at equal distances in updates."""
 
     kind: Literal["trajectory"] = "trajectory"
+    ends: ClassVar[bool] = True
     points: Annotated[int, Field(ge=2, le=MOST_KEPT)] = 50
     """How many, both ends included; fewer where the run is shorter."""
 
     def steps(self, clock: Clock) -> Steps:
-        return np.unique(np.linspace(0, clock.steps, self.points).round().astype(np.int64))
+        return np.unique(np.linspace(0, clock.updates, self.points).round().astype(np.int64))
 
     def count(self, clock: Clock) -> int:
-        return min(self.points, clock.steps + 1)
+        return min(self.points, clock.updates + 1)
 
 
 Keep: Any = union("checkpoints", Last, Best, At, Every, Trajectory)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from batchlab import keeping, metrics
 from batchlab.analyses.groups import groups
+from batchlab.batch_schedules import clock_of
 from batchlab.cell import Cell
 from batchlab.errors import Fault, Loc, SpecError, TooLargeError
 from batchlab.expand import expand
 from batchlab.experiment import ExperimentSpec
-from batchlab.schedules import Clock
 from batchlab.spec import arms_of
 from batchlab.sweep import Arm, Batch
 
@@ -102,7 +102,7 @@ def _kept(spec: ExperimentSpec, batch: Batch) -> int:
         return 0
     info = spec.dataset.info()
     size = sum(map(math.prod, spec.model.parameters(info.shape, info.outputs).values()))
-    clock = Clock(batch.steps, math.ceil(spec.dataset.train_rows() / batch.rows))
+    clock = clock_of(spec.batch_schedule, spec.budget.run(spec.dataset.train_rows(), batch.rows))
     return size * WEIGHT_BYTES.get(spec.precision, VALUE_BYTES) * keeping.kept_count(spec.kept, clock)
 
 

@@ -268,7 +268,7 @@ def _check_momentum(spec: ExperimentSpec, clock: Clock) -> None:
 def _kept_faults(spec: ExperimentSpec, batches: Sequence[Batch]) -> list[Fault]:
     """Faults of the policies for kept weights: what is wrong at several batch sizes is told once."""
     total = spec.dataset.train_rows()
-    clocks = [Clock(batch.steps, math.ceil(total / batch.rows)) for batch in batches]
+    clocks = [clock_of(spec.batch_schedule, spec.budget.run(total, batch.rows)) for batch in batches]
     found = (fault for clock in clocks for fault in keeping.faults(spec.checkpoints, clock))
     return list({fault.loc: fault for fault in found}.values())
 

@@ -253,7 +253,8 @@ def test_a_surface_is_one_formula_for_numpy_and_torch(member: Any) -> None:
 
 @of("checkpoints")
 def test_a_policy_names_no_more_updates_than_it_counts(member: Any) -> None:
-    for clock in (Clock(100, 10), Clock(1, 1), Clock(12_345, 7)):
+    paced = Clock(100, 10, pace=lambda done: 3 * done, planned=34)
+    for clock in (Clock(100, 10), Clock(1, 1), Clock(12_345, 7), paced):
         steps = member.steps(clock)
         assert len(steps) <= member.count(clock)
         assert (np.diff(steps) > 0).all()

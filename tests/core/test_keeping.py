@@ -93,6 +93,38 @@ def test_the_plan_counts_the_bytes_of_kept_weights(document: Callable[..., Any])
     assert sizes[1] - sizes[0] == 2 * 5 * parameters * 4
 
 
+GROWING = {"kind": "steps", "milestones": [0.25, 0.5], "sizes": [30, 80]}
+ADAPTIVE = {"kind": "norm_test", "theta": 0.7, "every": 5, "sample": 10}
+EPOCHS = {"engine": "reference", "batch_sizes": [10], "budget": {"epochs": 6}, "evaluate": {"every_epochs": 1}}
+
+
+@pytest.mark.parametrize("budget", [{"epochs": 6}, {"steps": 300}])
+def test_where_the_batch_changes_a_length_in_epochs_is_one_in_rows(cells: Cells, budget: Any) -> None:
+    (cell,) = cells(**EPOCHS | {"budget": budget, "batch_schedule": GROWING, "checkpoints": [{"kind": "every"}]})
+    steps = sorted(planned(cell.checkpoints, cell.clock))
+    assert [cell.examples(step) // cell.rows for step in steps] == list(range(1, cell.examples(cell.steps) // 800 + 1))
+    assert all(cell.examples(step - 1) % 800 > cell.examples(step) % 800 for step in steps)  # none a batch too late
+
+
+def test_where_the_batch_changes_fractions_are_of_the_rows_and_points_of_the_updates(cells: Cells) -> None:
+    every = {"kind": "every", "length": 0.5, "unit": "fraction"}
+    (cell,) = cells(**EPOCHS, batch_schedule=GROWING, checkpoints=[every, {"kind": "trajectory", "points": 3}])
+    halves, points = (policy.steps(cell.clock).tolist() for policy in cell.checkpoints)
+    assert [cell.examples(step) for step in halves] == [2400, 4800]
+    assert points == [0, round(cell.steps / 2), cell.steps]
+    assert cell.steps < cell.clock.steps
+
+
+def test_the_plan_of_growing_batches_counts_what_is_kept_in_rows(document: Callable[..., Any]) -> None:
+    """Three epochs of the first size are more updates than the run has; of rows there are twice as many."""
+    roomy, growing = WorkLimits(max_cells=100, max_updates=10**6), document(**EPOCHS, batch_schedule=GROWING)
+    every = {"kind": "every", "length": 3}
+    none, kept = (plan(parse_spec(growing | {"checkpoints": asked}), roomy) for asked in ([], [every]))
+    (cell,) = kept.cells
+    parameters = sum(int(np.prod(s)) for s in cell.model.parameters(cell.info.shape, cell.info.outputs).values())
+    assert kept.storage_bytes - none.storage_bytes == 2 * parameters * 4
+
+
 def collect(trained: Any) -> dict[int, Any]:
     return {step: kept for block in trained.blocks for step, kept in block.kept.items()}
 
@@ -167,6 +199,30 @@ def test_a_cell_that_reached_its_target_keeps_its_last_weights(cells: Cells, tra
     (cell,) = cells(target=target, evaluate={"every_steps": 1}, checkpoints=[{"kind": "last"}])
     trained = train(cell)
     assert [(step, kept.labels) for step, kept in collect(trained).items()] == [(trained.result["updates"], ("last",))]
+
+
+def test_the_way_of_a_cell_whose_batch_grows_has_its_end_and_epochs_their_rows(cells: Cells, train: Train) -> None:
+    policies = [{"kind": "trajectory", "points": 5}, {"kind": "every"}]
+    (cell,) = cells(**EPOCHS, batch_schedule=ADAPTIVE, checkpoints=policies)
+    trained = train(cell, block_steps=7)
+    kept, seen = collect(trained), np.concatenate([[0], np.cumsum(trained.curve("batch_size"))])
+    assert trained.result["updates"] < cell.steps
+    way = [step for step, one in kept.items() if "trajectory" in one.labels]
+    assert (min(way), max(way), len(way) <= 5) == (0, trained.result["updates"], True)
+    epochs = [seen[step] for step, one in kept.items() if "every" in one.labels]
+    assert epochs == [800, 1600, 2400, 3200, 4000, 4800]
+    middle = len(trained.blocks) // 2
+    rest = collect(train(cell, state=trained.states[middle]))
+    assert rest.keys() == {step for step in kept if step > trained.blocks[middle].steps_done}
+
+
+def test_the_way_of_a_cell_that_reached_its_target_ends_there(cells: Cells, train: Train) -> None:
+    target = {"metric": "val_accuracy", "at_least": 0.3, "stop": True}
+    policies = [{"kind": "trajectory", "points": 3}]
+    (cell,) = cells(target=target, evaluate={"every_steps": 1}, checkpoints=policies)
+    trained = train(cell)
+    assert trained.result["updates"] < cell.steps
+    assert collect(trained)[trained.result["updates"]].labels == ("trajectory",)
 
 
 def test_kept_weights_that_fill_the_memory_end_the_block(

@@ -7,25 +7,28 @@ from torch import Tensor
 
 from batchlab import keeping
 from batchlab.engines.base import Ending, Kept
+from batchlab.engines.growing import Course
 from batchlab.engines.tally import SIGNS, Tally
 from batchlab.engines.task import Task
-from batchlab.schedules import Clock
 
 BLOCK_BYTES = 64 * 2**20
 """Kept weights after which a block should end."""
-LAST = keeping.Last.tag()
 
 
 class Keeper:
     """Holds what was kept since the block began. Without policies it does nothing."""
 
-    def __init__(self, task: Task, tally: Tally) -> None:
+    def __init__(self, task: Task, tally: Tally, course: Course) -> None:
         policies = task.cell.checkpoints
-        self._task, self._tally = task, tally
-        self._planned = keeping.planned(policies, Clock(task.cell.steps, task.cell.steps_per_epoch))
+        self._task, self._tally, self._course = task, tally, course
+        self._plan()
         self._watched = {keep.metric: keep.label for keep in policies if isinstance(keep, keeping.Best)}
-        self._last = any(isinstance(keep, keeping.Last) for keep in policies)
+        self._ends = tuple(keep.label for keep in policies if keep.ends)
         self._open()
+
+    def _plan(self) -> None:
+        self._cell = self._course.cell
+        self._planned = keeping.planned(self._cell.checkpoints, self._cell.clock)
 
     def _open(self) -> None:
         self._held: dict[int, Kept] = {}
@@ -40,6 +43,8 @@ class Keeper:
 
     def reached(self, step: int) -> None:
         """Keep the weights after `step` updates, if a policy names that number."""
+        if self._course.cell is not self._cell:  # the batch has grown: the rest of the run is another
+            self._plan()
         if step in self._planned:
             self._hold(step, self._planned[step])
 
@@ -58,7 +63,7 @@ class Keeper:
         if held is None:
             held = Kept(self._task.weights(), ())
             self._bytes += sum(array.nbytes for array in held.weights.values())
-        self._held[step] = Kept(held.weights, (*held.labels, *labels))
+        self._held[step] = Kept(held.weights, tuple(dict.fromkeys((*held.labels, *labels))))
 
     def _let_go(self, label: str) -> None:
         """Nothing of this block has `label` any more."""
@@ -67,8 +72,8 @@ class Keeper:
 
     def close(self, done: int, until: int, ending: Ending | None) -> dict[int, Kept]:
         """What was kept after at most `until` updates, with the last weights of a cell that ends well after `done`."""
-        if self._last and ending is not None and ending.status == "succeeded":
-            self._hold(done, (LAST,))
+        if self._ends and ending is not None and ending.status == "succeeded":
+            self._hold(done, self._ends)
         kept = {step: found for step, found in self._held.items() if step <= until}
         self._open()
         return kept

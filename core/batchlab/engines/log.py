@@ -85,7 +85,7 @@ class Log:
         self._task, self._course, self.tally = task, course, tally
         self.stopped = False
         """Whether the target that ends the cell is reached."""
-        self._keeper = Keeper(task, tally)
+        self._keeper = Keeper(task, tally, course)
         self._open()
 
     def _open(self) -> None:

@@ -35,6 +35,13 @@ class Clock:
     steps_per_epoch: int
     pace: Callable[[Floats], Floats] | None = None
     paced: tuple[Unit, ...] = ("fraction", "epochs")
+    planned: int | None = None
+    """Updates that the run itself has, where `steps` are those of the run whose batch size stays."""
+
+    @property
+    def updates(self) -> int:
+        """Updates in the run, as far as they are known beforehand."""
+        return self.steps if self.planned is None else self.planned
 
     def length(self, value: float, unit: Unit) -> float:
         """A length in ticks, which are updates where the batch size is constant."""
@@ -44,6 +51,24 @@ class Clock:
     def ticks(self, done: Floats, unit: Unit) -> Floats:
         """The time after `done` updates, in the ticks of a length in `unit`."""
         return done if self.pace is None or unit not in self.paced else self.pace(done)
+
+    def whole(self, unit: Unit) -> float:
+        """The whole run, in the ticks of a length in `unit`."""
+        return float(self.steps if unit == "fraction" else self.ticks(np.array(self.updates, np.float64), unit))
+
+    def reached(self, ticks: Floats, unit: Unit) -> NDArray[np.int64]:
+        """After how many updates so many ticks of a length in `unit` have passed, same shape: the nearest number.
+
+        Where ticks are no updates it is the first number with as much behind it, or that of the whole run.
+        """
+        if self.pace is None or unit not in self.paced:
+            return np.round(ticks).astype(np.int64)
+        low, high = np.zeros(ticks.shape, np.int64), np.full(ticks.shape, self.updates)
+        while (low < high).any():
+            middle = (low + high) // 2
+            enough = self.pace(middle.astype(np.float64)) >= ticks - TOUCH
+            low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+        return high
 
 
 class BaseSchedule(Kind):

@@ -13,9 +13,9 @@ from batchlab.cell import Cell
 from batchlab.engines.base import CellBlock, Ending, Float32s, Kept
 from batchlab.engines.batches import CHUNK
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
-from batchlab.engines.keeper import LAST
 from batchlab.engines.log import ending
 from batchlab.engines.tally import Tally
+from batchlab.keeping import Last
 from batchlab.metrics import EVALUATED
 from batchlab.probes import Need
 
@@ -166,7 +166,7 @@ class Run:
         for name, shape in self._shapes.items():
             weights[name] = self.w[start : start + prod(shape)].reshape(shape).copy()
             start += prod(shape)
-        return {self.tally.done: Kept(weights, (LAST,))}
+        return {self.tally.done: Kept(weights, (Last.tag(),))}
 
     def close(self) -> CellBlock:
         """What was measured since the last block; opens the next."""
