@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml requirements/dev.lock requirements/torch.txt
 	@test -n "$(PYTHON)" || { echo "batchlab needs Python 3.11 or 3.12 on the PATH (or: make PYTHON=/path/to/python3.12)" >&2; exit 1; }
 	@echo "setting up .venv with $$($(PYTHON) --version): a few minutes the first time"
 	$(PYTHON) -m venv --clear .venv
-	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install --no-deps --require-hashes -r requirements/dev.lock
 	$(PIP) install '$(TORCH)' -c <(sed -nE 's/^([A-Za-z0-9_.-]+==[^ ;]+).*/\1/p' requirements/dev.lock)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
