@@ -26,7 +26,7 @@ SHARPNESS: dict[str, Any] = {
     "rows": 200,
     "measures": [{"kind": "average_case", "draws": 10}, {"kind": "keskar", "iterations": 3}],
 }
-LONGER = [{"kind": "average_case", "draws": 600}, {"kind": "keskar", "iterations": 5}]
+LONGER = [{"kind": "average_case", "draws": 6000}, {"kind": "keskar", "iterations": 5}]
 SHORT = {"BATCHLAB_SLICE_SECONDS": "0.3", "BATCHLAB_BLOCK_SECONDS": "0.05"}
 
 
