@@ -1,5 +1,7 @@
 """The OpenAPI document: FastAPI's, with problems on every operation and with the bodies that routes read themselves."""
 
+import json
+from collections.abc import Set
 from typing import Any
 
 from batchlab.spec import ExperimentSpec
@@ -48,7 +50,8 @@ def install(app: FastAPI, *, guarded: bool) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            made["components"]["schemas"] |= _body_schemas()
+            schemas = made["components"]["schemas"]
+            schemas |= _apart(_body_schemas(), schemas.keys())
             if not guarded:
                 _open(made)
             app.openapi_schema = made
@@ -70,6 +73,17 @@ def _body_schemas() -> dict[str, Any]:
     for schema in schemas.values():
         _require_tags(schema)
     return schemas
+
+
+def _apart(bodies: dict[str, Any], taken: Set[str]) -> dict[str, Any]:
+    """The definitions of bodies under names that no answer has: a norm called Group is not a group of results."""
+    own = {model.__name__ for model in BODIES}
+    names = {name: f"Spec{name}" for name in (bodies.keys() & taken) - own}
+    text = json.dumps({names.get(name, name): schema for name, schema in bodies.items()})
+    for name, new in names.items():
+        text = text.replace(json.dumps(_REF.format(model=name)), json.dumps(_REF.format(model=new)))
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _require_tags(schema: dict[str, Any]) -> None:
