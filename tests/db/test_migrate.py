@@ -21,7 +21,7 @@ def empty(postgres: Postgres, settings: Settings) -> Iterator[Settings]:
         name = f"{connection.scalar(text('SELECT current_database()'))}_empty"
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
         yield settings.model_copy(update={"database_url": SecretStr(postgres.url_of(name))})
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE {name}"))
     engine.dispose()
 
 
