@@ -40,7 +40,9 @@ def redis(servers_folder: Path) -> Iterator[Redis]:
         yield server
 
 
-SESSIONS_END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND usename = current_user"
+SESSIONS_END = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND usename = current_user
+"""
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def database_url(postgres: Postgres) -> Iterator[str]:
     with psycopg.connect(host=str(postgres.sockets), user="batchlab", dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE batchlab")
         yield postgres.url_of(name)
-        # not WITH (FORCE): that is refused while autovacuum, the superuser's, looks at the database; a plain DROP sends it away
+        # Not WITH (FORCE): that is refused while autovacuum, the superuser's, is there; a plain DROP sends it away.
         connection.execute(SESSIONS_END, (name,))
         connection.execute(f"DROP DATABASE {name}")
 

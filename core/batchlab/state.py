@@ -3,10 +3,11 @@
 import json
 
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from batchlab.engines.base import State, Weights
 from batchlab.errors import DataError
+from batchlab.packing import pack
 
 NET = "net/"
 """Before the names of weights in a training state."""
@@ -16,7 +17,7 @@ HEADER = 8
 
 def to_bytes(state: State) -> bytes:
     """The state as one safetensors file."""
-    return save(dict(state.arrays), metadata={"batchlab": json.dumps(state.meta)})
+    return pack(state.arrays, {"batchlab": json.dumps(state.meta)})
 
 
 def from_bytes(data: bytes) -> State:
@@ -32,7 +33,7 @@ def from_bytes(data: bytes) -> State:
 
 def weights_to_bytes(weights: Weights) -> bytes:
     """A network's weights as one safetensors file, without anything else: equal weights, equal bytes."""
-    return save(dict(weights))
+    return pack(weights)
 
 
 def weights_from_bytes(data: bytes) -> Weights:

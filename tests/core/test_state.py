@@ -22,6 +22,26 @@ def test_a_state_survives_as_bytes() -> None:
         assert (back.arrays[name].dtype, back.arrays[name].shape) == (array.dtype, array.shape)
 
 
+def test_arrays_come_back_whatever_their_layout_in_memory() -> None:
+    grid = np.arange(24.0).reshape(2, 3, 4)
+    laid = {
+        "column": grid[0, :, 1],
+        "transposed": grid[1].T,
+        "by columns": np.asfortranarray(grid),
+        "backwards": grid[::-1, ::2],
+        "channels last": np.moveaxis(grid.transpose(1, 2, 0).copy(), -1, 0),
+        "spread": np.broadcast_to(np.float64(5.0), (3,)),
+        "scalar": grid[1, 2, 3],
+    }
+    back = state.from_bytes(state.to_bytes(State(laid, {}))).arrays
+    weights = state.weights_from_bytes(state.weights_to_bytes(laid))
+    for name, array in laid.items():
+        np.testing.assert_array_equal(back[name], array)
+        np.testing.assert_array_equal(weights[name], array)
+    by_rows = {name: np.array(array, order="C") for name, array in laid.items()}
+    assert state.weights_to_bytes(by_rows) == state.weights_to_bytes(laid)
+
+
 def test_equal_states_have_equal_bytes() -> None:
     assert state.to_bytes(sample()) == state.to_bytes(sample())
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from batchlab.datasets.base import Arrays, DatasetKind, Info
 from batchlab.errors import DataError, SpecError
 from batchlab.kinds import Strict
 from batchlab.merging import merge
+from batchlab.packing import pack
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -92,7 +92,7 @@ class User(DatasetKind):
 
 def packed(arrays: Mapping[str, NDArray[Any]], classes: int | None) -> tuple[bytes, Facts]:
     """The file that keeps these arrays (x uint8 or float32, y int64 or float32, and a test part's), and its facts."""
-    data = save_arrays(dict(arrays))
+    data = pack(arrays)
     x = arrays["x"]
     return data, Facts(
         sha256=hashlib.sha256(data).hexdigest(),

@@ -13,8 +13,8 @@ def _accuracy_vs_batch(size: Size) -> Document:
     large = {"dataset": {"kind": "mnist"}, "batch_sizes": [1, 10, 100, 1000, 10000, "full"]}
     few = {"dataset": {"kind": "digits"}, "batch_sizes": [1, 4, 16, 64, 256, "full"]}
     steps = {"smoke": 40, "small": 300, "full": 1000}[size]
-    # One by one, an epoch is over long before the loss is looked at: the smallest batch has no place among these. Without
-    # it the rate can be larger, and full batches reach the loss in hundreds of updates.
+    # One by one, an epoch is over long before the loss is looked at: the smallest batch has no place among these.
+    # Without it the rate can be larger, and full batches reach the loss in hundreds of updates.
     to_a_loss = {
         "batch_sizes": [10, 100, 1000, 10000, "full"] if full else [4, 16, 64, 256, "full"],
         "lr": {"base": 0.05},
