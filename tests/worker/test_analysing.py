@@ -4,6 +4,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, get_args
 
+import numpy as np
 import pytest
 from batchlab_db import kept
 from batchlab_db.analyses import asking, reads
@@ -158,3 +159,20 @@ def test_the_analyses_of_a_spec_follow_its_training(lab: "Lab") -> None:
     with lab.engine.connect() as connection:
         values = reads.by_cell(connection, experiment)
     assert all(len(cell["sharpness"]) == 1 for cell in values.values())
+
+
+def test_the_arrays_that_are_stored_are_those_that_the_numbers_come_from(lab: "Lab") -> None:
+    lab.worker()
+    experiment = lab.submit(**SPEC, seeds=2, analyses=[{"kind": "interpolation", "points": 7}])
+    assert lab.finish(experiment) == "succeeded"
+    one = "SELECT max(id) FROM analyses WHERE experiment_id = :id AND status = 'succeeded'"
+    lab.until(lambda: lab.scalar(one, id=experiment) is not None)
+    analysis = str(lab.scalar(one, id=experiment))
+    with lab.engine.connect() as connection:
+        arrays = reads.arrays(connection, experiment, analysis)
+    t, loss = arrays["t"], arrays["loss"]
+    ends = [float(loss[t == end][0]) for end in (0.0, 1.0)]
+    between = (t >= 0) & (t <= 1)
+    chord = (1 - t) * ends[0] + t * ends[1]
+    assert found(lab, experiment, analysis)["found"]["barrier"] == pytest.approx(float((loss - chord)[between].max()))
+    assert np.all((arrays["accuracy"] >= 0) & (arrays["accuracy"] <= 1))
