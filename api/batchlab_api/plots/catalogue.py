@@ -3,6 +3,8 @@
 from typing import Any
 
 from batchlab_api.plots import courses, disorder, equal, grid, measures, profiles, rates, results, walking
+from batchlab_api.plots.critical import CriticalBatchPlot
+from batchlab_api.plots.edge import EdgeOfStability
 from batchlab_api.plots.landscape import LandscapePlot
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
@@ -19,6 +21,8 @@ _ALL: tuple[Plot[Any], ...] = (
     *measures.PLOTS,
     *profiles.PLOTS,
     LandscapePlot(),
+    EdgeOfStability(),
+    CriticalBatchPlot(),
     *disorder.PLOTS,
     *grid.PLOTS,
     VerdictsPlot(),

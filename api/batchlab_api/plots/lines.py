@@ -66,10 +66,14 @@ def trace(source: Source, title: str, metric: str, unit: str, x: Axis) -> Lines:
     """Collect the lines of a metric along the axis `x`, seeds merged, with the 95 % t interval from three seeds on."""
     read = source.curves([metric], _points(len(source.groups)), x, "seed")
     places = arms([point_of(s) for s in read], along="")
-    found = [line for s in read if len((line := _line(s, places)).x)]
-    most = max((line.n for line in found), default=0)
-    note = words.seeds([most], "95 % t interval as a band")
-    return frame(source, title, unit, x, places=places, found=found, note=note)
+    found = [one for s in read if len((one := line(s, *places.place(point_of(s)))).x)]
+    most = max((one.n for one in found), default=0)
+    return frame(source, title, unit, x, places=places, found=found, note=counted(most))
+
+
+def counted(seeds: int) -> str:
+    """How many seeds are behind the lines, and what their bands are."""
+    return words.seeds([seeds], "95 % t interval as a band")
 
 
 def frame(source: Source, title: str, unit: str, x: Axis, *, places: Arms, found: Sequence[Line], note: str) -> Lines:
@@ -129,14 +133,15 @@ def _points(series: int) -> int:
     return min(MAX_POINTS, max(MIN_POINTS, MAX_VALUES // max(series, 1)))
 
 
-def _line(series: Row, places: Arms) -> Line:
+def line(series: Row, colour: str, panel: str) -> Line:
+    """A series of `/curves`, seeds merged, as a line with its interval."""
     mean, x = floats(series["mean"]), floats(series["x"])
     low, high = interval(series, mean)
     cut = drawable(series)
     keep = np.isfinite(mean[cut]) & np.isfinite(x[cut])
     x, mean, low, high = (values[cut][keep] for values in (x, mean, low, high))
     n = max(series.get("n") or [1])
-    return Line(*places.place(point_of(series)), n, x, mean, low, high, series["diverged_at"])
+    return Line(colour, panel, n, x, mean, low, high, series["diverged_at"])
 
 
 def _positive(line: Line) -> Line:

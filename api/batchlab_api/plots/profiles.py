@@ -73,12 +73,14 @@ class ProfilePlot(Plot[Profiles]):
     """Rows with a log axis."""
     note: Callable[[Sequence[Found]], str] = lambda _: ""
     """A line of the subtitle."""
+    marked: tuple[float, ...] = ()
+    """Where solutions lie along x."""
 
     def applies(self, experiment: Row) -> bool:
         return found.has(experiment, self.kind)
 
     def numbers(self, source: Source) -> Profiles:
-        places = found.by_place(found.of_kind(source, self.kind))
+        places = found.by_place([one for one in found.of_kind(source, self.kind) if self._lines("", one)])
         shown = dict(list(places.items())[:MOST_PANELS])
         drawn = [line for panel, some in shown.items() for one in some for line in self._lines(panel, one)]
         every = [one for some in shown.values() for one in some]
@@ -96,7 +98,7 @@ class ProfilePlot(Plot[Profiles]):
         return [
             Line(s.row, panel, s.name, seeds, tuple(map(float, one.arrays[s.x])), tuple(map(float, one.arrays[s.y])))
             for s in self.series
-            if s.y in one.arrays
+            if s.y in one.arrays and one.arrays[s.y].ndim == 1
         ]
 
     def chart(self, numbers: Profiles, options: Options) -> alt.TopLevelMixin:
@@ -141,10 +143,10 @@ class ProfilePlot(Plot[Profiles]):
         )
 
     def _marks(self, options: Options) -> list[alt.Chart]:
-        """Where the solutions are: at 0 and 1 of a line between two."""
-        if self.kind == "spectral_density":
+        """Where the solutions are."""
+        if not self.marked:
             return []
-        ends = alt.Chart(frame.rows([{"x": 0.0}, {"x": 1.0}]))
+        ends = alt.Chart(frame.rows([{"x": x} for x in self.marked]))
         return [ends.mark_rule(strokeDash=[2, 3], color=theme.FAINT[options.theme], opacity=0.7).encode(x="x:Q")]
 
     def summary(self, numbers: Profiles) -> str:
@@ -235,6 +237,7 @@ PLOTS = (
         x_title="t (0: first solution, 1: second)",
         log=("Loss",),
         note=_rows_of,
+        marked=(0.0, 1.0),
     ),
     ProfilePlot(
         name="connecting-path",
@@ -248,6 +251,19 @@ PLOTS = (
         ),
         x_title="t (0: first solution, 1: second)",
         note=_barriers,
+        marked=(0.0, 1.0),
+    ),
+    ProfilePlot(
+        name="landscape-line",
+        title="The loss along one direction from the solutions",
+        description="Training loss on the line of a random direction, scaled filter by filter, through the last "
+        "weights of each cell (a landscape of one dimension).",
+        kind="landscape",
+        series=(Series("Training loss", "training", "x", "loss"), Series("Accuracy", "training", "x", "accuracy")),
+        x_title="Distance along the direction, in units of its length",
+        log=("Training loss",),
+        note=_rows_of,
+        marked=(0.0,),
     ),
     ProfilePlot(
         name="spectral-density",

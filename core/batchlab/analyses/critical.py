@@ -5,7 +5,7 @@
 S is the number of updates to a target and E = S B that of examples (McCandlish, Kaplan et al. 2018, equation 2.11).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,19 +77,51 @@ def fit(batches: Vector, updates: Vector) -> Hyperbola:
 
 
 def interval(best: Sequence[Best], confidence: float) -> tuple[float, float, float] | None:
-    """The critical batch's bounds and the standard error of its logarithm, by leaving out one seed at a time.
+    """The critical batch's bounds and the standard error of its logarithm, by leaving out one seed at a time; None for
+    a single seed.
+    """
+    seeds = sorted(set.intersection(*(set(b.updates) for b in best)))
+    batches = np.array([float(b.batch) for b in best])
+    table = np.array([[b.updates[s] for s in seeds] for b in best])
+    return jackknife(lambda kept: fit(batches, table[:, kept].mean(1)).critical_batch, len(seeds), confidence)
 
-    The jackknife in log B_crit with Student's t, as seeds are few; None for a single seed.
+
+def jackknife(
+    estimate: Callable[[NDArray[np.int64]], float], seeds: int, confidence: float
+) -> tuple[float, float, float] | None:
+    """Bounds of a positive estimate and the standard error of its logarithm; `estimate` takes the seeds to use.
+
+    The jackknife in the logarithm with Student's t, as seeds are few; None for a single seed, and where some seeds
+    without another have no positive estimate.
     """
     from scipy.stats import t
 
-    seeds = sorted(set.intersection(*(set(b.updates) for b in best)))
-    n = len(seeds)
-    if n < 2:
+    everyone = np.arange(seeds)
+    if seeds < 2:
         return None
-    batches = np.array([float(b.batch) for b in best])
-    table = np.array([[b.updates[s] for s in seeds] for b in best])
-    logs = [np.log(fit(batches, np.delete(table, i, axis=1).mean(1)).critical_batch) for i in range(n)]
-    error = float(np.sqrt((n - 1) / n * np.square(logs - np.mean(logs)).sum()))
-    middle, reach = float(np.log(fit(batches, table.mean(1)).critical_batch)), float(t.ppf((1 + confidence) / 2, n - 1))
-    return float(np.exp(middle - reach * error)), float(np.exp(middle + reach * error)), error
+    found = np.array([estimate(everyone), *(estimate(np.delete(everyone, i)) for i in everyone)])
+    if not (found > 0).all():
+        return None
+    middle, logs = float(np.log(found[0])), np.log(found[1:])
+    error = float(np.sqrt((seeds - 1) / seeds * np.square(logs - logs.mean()).sum()))
+    reach = float(t.ppf((1 + confidence) / 2, seeds - 1)) * error
+    return float(np.exp(middle - reach)), float(np.exp(middle + reach)), error
+
+
+def noise_scale(
+    measured: Mapping[int, Sequence[tuple[float, float]]], confidence: float
+) -> tuple[float, float | None, float | None] | None:
+    """The noise scale of several runs with its bounds: their mean scatter over their mean signal, which `measured`
+    holds by seed. None where the signal is not above 0, or nothing was measured; no bounds for a single seed.
+    """
+    each = np.array([np.mean(pairs, axis=0) for _, pairs in sorted(measured.items())]).reshape(-1, 2)
+    scatter, signal = each.sum(0) if len(each) else (0.0, 0.0)
+    if signal <= 0:
+        return None
+
+    def ratio(kept: NDArray[np.int64]) -> float:
+        over, under = each[kept].sum(0)
+        return float(over / under) if under > 0 else float("nan")
+
+    bounds = jackknife(ratio, len(each), confidence)
+    return (float(scatter / signal), *((None, None) if bounds is None else bounds[:2]))

@@ -9,6 +9,9 @@ from batchlab_api.plots import PLOTS, Options
 
 Make = Callable[..., Any]
 T = np.linspace(-1, 2, 7)
+CRITICAL = {"critical_batch": 60.0, "critical_batch_low": 40.0, "critical_batch_high": 90.0, "fewest_updates": 100.0,
+            "fewest_examples": 6000.0, "within": True, "noise_scale": None}  # fmt: skip
+SWEPT = {"batch": np.array([4.0, 16.0, 64.0]), "updates": np.array([1600.0, 475.0, 190.0]), "lr": np.full(3, 0.1)}
 
 
 @pytest.fixture
@@ -31,7 +34,9 @@ def analysed(source: Make, cell: Make) -> Any:
         grid = np.linspace(-1, 1, 3)
         bowl = np.add.outer(grid**2, grid**2) * one["batch_size"] + 0.5
         add(made, "landscape", [one["id"]], {"loss": 0.5}, {"x": grid, "y": grid, "loss": bowl}, normalise="filter")
+        add(made, "landscape", [one["id"]], {"loss": 0.5}, {"x": T, "loss": T**2 + 0.5, "accuracy": 0 * T}, rows=100)
         add(made, "spectral_density", [one["id"]], {}, {"grid": grid, "density": np.exp(-(grid**2))})
+    add(made, "critical_batch", [one["id"] for one in cells], CRITICAL, SWEPT)
     return made
 
 
@@ -48,12 +53,15 @@ NAMES = (
     "connecting-path",
     "spectral-density",
     "landscape",
+    "landscape-line",
+    "critical-batch",
 )
+KINDS = {"sharpness-vs-batch": "sharpness", "curvature-vs-batch": "eigenvalues", "landscape-line": "landscape"}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_applies_where_such_an_analysis_is_asked_for_or_was_made(name: str, source: Make) -> None:
-    kind = {"sharpness-vs-batch": "sharpness", "curvature-vs-batch": "eigenvalues"}.get(name, name.replace("-", "_"))
+    kind = KINDS.get(name, name.replace("-", "_"))
     plot, plain = PLOTS[name], source().experiment
     assert not plot.applies(plain)
     assert plot.applies({**plain, "analysed": [kind]})
@@ -100,3 +108,53 @@ def test_landscapes_share_their_colours_and_show_the_first_seed(analysed: Any) -
     assert [panel.name for panel in numbers.panels] == ["batch 4", "batch 16"]
     assert (numbers.low, numbers.high) == (0.5, 32.5)
     assert "seed 0, directions scaled by filter" in numbers.lines
+
+
+def test_lines_and_planes_of_one_kind_are_drawn_apart(analysed: Any) -> None:
+    line, plane = (PLOTS[name].numbers(analysed) for name in ("landscape-line", "landscape"))
+    assert {one.x for one in line.drawn} == {tuple(T)}
+    assert line.rows == ("Training loss", "Accuracy")
+    assert {len(panel.x) for panel in plane.panels} == {3}
+
+
+def test_the_hyperbola_goes_through_the_sweep_beside_the_noise_scale_that_was_measured(analysed: Any) -> None:
+    plot = PLOTS["critical-batch"]
+    numbers = plot.numbers(analysed)
+    for batch, updates in zip(numbers.batch, numbers.updates, strict=True):
+        x, y = np.array(numbers.curve).T
+        assert np.exp(np.interp(np.log(batch), np.log(x), np.log(y))) == pytest.approx(updates, rel=0.02)
+    assert [mark.name for mark in numbers.marks] == ["critical batch"]
+    assert any("no noise scale was measured" in line for line in numbers.lines)
+    for cell in (40, 41):
+        add(analysed, "gradient_noise", [cell], {"scatter": 30.0 + cell, "signal": 1.0}, {})
+    (own, noise) = plot.numbers(analysed).marks
+    assert (noise.name, noise.value) == ("noise scale at the end", pytest.approx(70.5))
+    assert noise.low is not None and noise.low < 70.5 < noise.high
+    assert own.text == "critical batch 60 [40, 90]"
+    analysed.analyses[-3]["values"] = CRITICAL | {
+        "noise_scale": 50.0,
+        "noise_scale_low": None,
+        "noise_scale_high": None,
+    }
+    assert plot.numbers(analysed).marks[1].text == "noise scale while training 50"
+
+
+def test_the_edge_is_drawn_with_momentum_only_where_there_is_any(source: Make, series: Make) -> None:
+    def read(batch: int, momentum: float) -> list[Any]:
+        tops = {"lambda_max": [1.0, 3.0, 4.1, 3.9], "edge": [4.0] * 4, "edge_momentum": [4.0 * (1 + momentum)] * 4}
+        return [series(batch, name, mean=mean, momentum=momentum) for name, mean in tops.items()]
+
+    made = source(series=read(4, 0.0) + read(16, 0.5))
+    plot = PLOTS["edge-of-stability"]
+    assert not plot.applies(made.experiment)
+    made.experiment["metrics"] = {"lambda_max": "1", "edge": "1", "edge_momentum": "1"}
+    assert plot.applies(made.experiment)
+    numbers = plot.numbers(made)
+    drawn = [(line.panel, line.colour) for line in numbers.drawn]
+    assert drawn == [
+        ("momentum 0, batch 4", "largest eigenvalue"), ("momentum 0, batch 4", "2 / lr"),
+        ("momentum 0.5, batch 16", "largest eigenvalue"), ("momentum 0.5, batch 16", "2 / lr"),
+        ("momentum 0.5, batch 16", "2 (1 + m) / lr"),
+    ]  # fmt: skip
+    assert numbers.drawn[-1].mean[0] == 6.0
+    plot.chart(numbers, Options()).to_dict()

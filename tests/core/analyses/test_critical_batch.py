@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from batchlab.analyses.base import Subject
-from batchlab.analyses.critical import Best, best_settings, fit, interval
+from batchlab.analyses.critical import Best, best_settings, fit, interval, noise_scale
 from batchlab.errors import DataError, SpecError
 
 SWEEP: dict[str, Any] = {
@@ -104,3 +104,34 @@ def test_experiments_that_cannot_have_one_are_refused(cells: Any) -> None:
         CriticalBatch().check(cells(**{**SWEEP, "target": None}))
     with pytest.raises(SpecError, match="at least 3 batch sizes"):
         CriticalBatch().check(cells(**{**SWEEP, "batch_sizes": [4, 16]}))
+
+
+def test_the_noise_scale_is_a_ratio_of_averages_with_an_interval_that_holds_the_truth() -> None:
+    rng, hits = np.random.default_rng(2), 0
+    for _ in range(60):
+        measured = {s: [(50 + 5 * rng.standard_normal(), 2 + 0.2 * rng.standard_normal())] for s in range(4)}
+        found = noise_scale(measured, 0.9)
+        assert found is not None and found[1] is not None and found[2] is not None
+        scatters, signals = zip(*(pairs[0] for pairs in measured.values()), strict=True)
+        assert found[0] == pytest.approx(sum(scatters) / sum(signals))
+        hits += found[1] <= 25 <= found[2]
+    assert 48 <= hits <= 60  # 54 are expected, give or take 2.3
+
+
+def test_without_a_signal_there_is_no_noise_scale_and_a_single_seed_gives_no_interval() -> None:
+    assert noise_scale({}, 0.95) is None
+    assert noise_scale({0: [(1.0, -0.1)]}, 0.95) is None
+    assert noise_scale({0: [(6.0, 1.0), (2.0, 3.0)]}, 0.95) == (2.0, None, None)
+    assert noise_scale({0: [(6.0, 1.0)], 1: [(6.0, -0.5)]}, 0.95) == (24.0, None, None)
+
+
+def test_the_critical_batch_stands_beside_the_noise_scale_of_the_runs_that_it_is_of(swept: Any, analyse: Any) -> None:
+    def noisy(subject: Subject) -> Subject:
+        best = subject.cell.lr == 0.2
+        measured = {"mean_gradient_scatter": 30.0 + subject.cell.seed if best else 999.0, "mean_gradient_signal": 0.5}
+        return replace(subject, result={**(subject.result or {}), **measured})
+
+    values = analyse(list(map(noisy, swept(0.05))), kind="critical_batch").values
+    assert values["noise_scale"] == pytest.approx(62)
+    assert values["noise_scale_low"] < 62 < values["noise_scale_high"]
+    assert analyse(swept(0.05), kind="critical_batch").values["noise_scale"] is None
