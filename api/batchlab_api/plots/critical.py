@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -120,7 +120,7 @@ def _noise(source: Source, values: Row) -> Mark | None:
     return None if measured is None else Mark("noise scale at the end", *measured)
 
 
-def _draw(numbers: Critical, options: Options) -> alt.LayerChart:
+def _draw(numbers: Critical, options: Options) -> Any:
     low, high = numbers.curve[0][0], numbers.curve[-1][0]
     values = [v for m in numbers.marks for v in (m.value, m.low, m.high) if v is not None]
     seen = [float(np.clip(v, low / FARTHEST, high * FARTHEST)) for v in values]
@@ -163,7 +163,8 @@ def _names(marks: tuple[Mark, ...], domain: axes.Domain, width: float, colours: 
     """The names of the marks over each other, beside all of them: on the side that has more room."""
     ends = [axes.to_pixel(v, domain, width, log=True) for mark in marks for v in _ends(mark, domain)]
     right = width - max(ends) > min(ends)
-    at, align = (max(ends) + 6, "left") if right else (min(ends) - 6, "right")
+    align: Literal["left", "right"] = "left" if right else "right"
+    at = max(ends) + 6 if right else min(ends) - 6
     return [
         alt.Chart(frame.rows([{"text": mark.text}]))
         .mark_text(align=align, baseline="top", color=colour)
