@@ -55,7 +55,7 @@ def test_a_known_network_has_its_number_of_parameters(model: Any, inputs: tuple[
 
 def test_shallow_and_deep_networks_have_the_layers_of_their_paper() -> None:
     kinds = [type(module).__name__ for module in Keskar(network="C3").build(CIFAR, 100)]
-    convolution, layer = ["Conv2d", "BatchNorm", "ReLU", "MaxPool2d"], ["Linear", "BatchNorm", "ReLU", "Dropout"]
+    convolution, layer = ["Conv2d", "BatchNorm", "MaxPool2d", "ReLU"], ["Linear", "BatchNorm", "ReLU", "Dropout"]
     assert kinds == [*convolution * 2, "Flatten", *layer * 2, "Linear"]
     deep = Keskar(network="C4").build(CIFAR, 100)
     assert [m.rate for m in deep.modules() if isinstance(m, Dropout)] == [0.3, *[0.4] * 7, 0.5, 0.5]

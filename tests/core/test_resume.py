@@ -79,6 +79,20 @@ CASES: dict[str, dict[str, Any]] = {
         "precision": "float64",
         "budget": {"steps": 9},
     },
+    **{
+        f"pictures of several channels under {kind}": {
+            "dataset": {"kind": "digits"},
+            "model": {"kind": "cnn", "channels": [3, 5], "width": 8},
+            "batch_sizes": [600],
+            "optimizer": {"kind": kind},
+            "lr": {"rule": "fixed", "base": 0.01},
+            "momentum": 0.0 if kind == "adam" else 0.9,
+            "probes": [{"kind": kind} for kind in ("grad_norm", "update_norm", "param_norm", "distance")],
+            "pretraining": {"dataset": {"kind": "digits"}, "lr": 0.1, "epochs": 1, "batch_size": 600},
+            "budget": {"steps": 6},
+        }
+        for kind in ("sgd", "adam")
+    },
     "dropout and ghost batch norm": {
         "dataset": {"kind": "iris"},
         "model": {"kind": "mlp", "widths": [8], "dropout": 0.5, "norm": {"kind": "batch", "virtual_rows": 16}},

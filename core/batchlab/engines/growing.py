@@ -13,7 +13,8 @@ from torch import Tensor
 from batchlab.batch_schedules import Steps, plan_of
 from batchlab.cell import Cell
 from batchlab.engines.batches import Update, batches, evaluations
-from batchlab.engines.task import Rows, Task
+from batchlab.engines.layout import Rows
+from batchlab.engines.task import Task
 
 Decision = tuple[int, int]
 """How many updates lie before a growth, and the size from there on."""

@@ -45,9 +45,9 @@ class Norms:
             self._taken["turn"].append(turn.reshape(1))
             memory["gradient"] = gradient
         if "gradient" in self._taken:
-            self._taken["gradient"] += [_norm(p.grad) for p in self._params]
+            self._taken["gradient"] += _norms([p.grad for p in self._params])
         if "parameters" in self._taken:
-            self._taken["parameters"] += [_norm(w) for w in self._weights]
+            self._taken["parameters"] += _norms(self._weights)
         if "position" in self._taken:
             self._taken["position"].append(flat(self._weights))
         if "parts" in self._taken:  # before the step, as some optimizers take further gradients in it
@@ -68,8 +68,8 @@ class Norms:
             few = parts.shape[1] <= FEW
             self._taken["parts"].append(parts.flatten() if few else torch.linalg.vector_norm(parts, dim=1))
 
-    def _moved_from(self, before: Sequence[Tensor]) -> list[Tensor]:
-        return [_norm(now - then) for now, then in zip(self._weights, before, strict=True)]
+    def _moved_from(self, before: Sequence[Tensor]) -> Sequence[Tensor]:
+        return _norms(torch._foreach_sub(self._weights, tuple(before)))
 
     def take(self) -> dict[Need, NDArray[np.float64]]:
         """What was measured since the last call, a row for each update: a norm for each parameter, or numbers."""
@@ -224,9 +224,16 @@ def _columns(kept: Sequence[tuple[int, dict[str, float]]]) -> dict[str, Float32s
     return {name: _single([values[name] for _, values in kept]) for name in names}
 
 
-def _norm(values: Tensor | None) -> Tensor:
-    """Euclidean norm; 0 for a parameter that the loss does not reach."""
-    return torch.zeros(()) if values is None else torch.linalg.vector_norm(values)
+def _norm(values: Tensor) -> Tensor:
+    """Euclidean norm."""
+    norm: Tensor = torch.linalg.vector_norm(values)
+    return norm
+
+
+def _norms(values: Sequence[Tensor | None]) -> Sequence[Tensor]:
+    """Euclidean norms; 0 for a parameter that the loss does not reach."""
+    there = iter(torch._foreach_norm([value for value in values if value is not None]))
+    return [torch.zeros(()) if value is None else next(there) for value in values]
 
 
 def _rows(values: NDArray[np.float64], parameters: int) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ from torch import Tensor
 from batchlab import streams
 
 if TYPE_CHECKING:
-    from batchlab.engines.task import Rows, Task
+    from batchlab.engines.layout import Rows
+    from batchlab.engines.task import Task
 
 EACH = 1024
 """Draws that one evaluation may take."""

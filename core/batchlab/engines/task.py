@@ -15,8 +15,9 @@ from batchlab import streams
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, split
 from batchlab.engines.averaging import Averaging
+from batchlab.engines.layout import Rows, in_place_of, keep_freed_memory, laid_out, lay_out, layout, parts, take
 from batchlab.engines.objective import Objective
-from batchlab.engines.stepping import stepper
+from batchlab.engines.stepping import backward, stepper
 from batchlab.init import network
 from batchlab.models.modules import draws_of
 
@@ -24,10 +25,10 @@ CPU_BYTES = 2**30
 """What one pass over a batch may keep for the backward pass; larger batches are trained in parts."""
 EVALUATED_ROWS = 8192
 """Rows that are evaluated at once, at most."""
-Rows = Tensor | slice
-"""Which rows a batch takes: numbers, or a stretch that needs no gathering."""
+EVALUATED_BYTES = 2**25
+"""Rows that are evaluated at once on a CPU would keep no more than this for a backward pass: caches hold them."""
 ON_HOST = frozenset({"step", "rate"})
-"""Scalars among what optimizers remember, which are kept on the host."""
+"""Scalars among what optimizers remember, which are kept on the host unless all is done in one call."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ class Task:
 
     def __init__(self, cell: Cell, data: Arrays, device: torch.device) -> None:
         exact_arithmetic()
+        keep_freed_memory()
         self.cell, self.device = cell, device
         self._dtype = torch.float64 if cell.precision == "float64" else torch.float32
-        parts = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
-        self.train, self.validation = self._table(*parts.train), self._table(*parts.validation)
-        self.test = None if parts.test is None else self._table(*parts.test)
         net = network(cell.model, cell.info.shape, cell.info.outputs, cell.init, cell.seed)
-        self.net = net.to(device, self._dtype)
+        memory = layout(net, cell.precision, device)
+        self.net = lay_out(net.to(device, self._dtype), memory)
+        rows = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
+        self.train, self.validation = self._table(*rows.train, memory), self._table(*rows.validation, memory)
+        self.test = None if rows.test is None else self._table(*rows.test, memory)
         self._draws = draws_of(self.net, device)
         self.names = [name for name, _ in self.net.named_parameters()]
         self.shapes = {name: tuple(p.shape) for name, p in self.net.named_parameters()}
@@ -67,6 +70,7 @@ class Task:
         """The rows whose gradient was taken last."""
         self._objective = Objective(self)
         self.step = stepper(self)
+        self._row_bytes = max(1, self._kept_bytes(2) - self._kept_bytes(1))
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
         self._update = 0
@@ -74,8 +78,9 @@ class Task:
         self.memory: dict[str, Tensor] = {}
         """What is kept from one update for what is measured at the next."""
 
-    def _table(self, x: NDArray[Any], y: NDArray[Any]) -> Table:
-        inputs, labels = torch.from_numpy(x).to(self.device, self._dtype), torch.from_numpy(y).to(self.device)
+    def _table(self, x: NDArray[Any], y: NDArray[Any], memory: torch.memory_format) -> Table:
+        inputs = laid_out(torch.from_numpy(x).to(self.device, self._dtype), memory)
+        labels = torch.from_numpy(y).to(self.device)
         if self.cell.info.classes is None:
             return Table(inputs, labels.to(self._dtype)[:, None], None)
         if self.cell.loss == "cross_entropy":
@@ -152,14 +157,14 @@ class Task:
         self._objective.begin_pass()
         n = len(table) if isinstance(rows, slice) else len(rows)
         if n <= self.most_rows:
-            loss = self._objective(rows, _take(table.x, rows), _take(table.targets, rows), reduction)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = self._objective(rows, take(table.x, rows), take(table.targets, rows), reduction)
+            backward(loss)
             return loss.detach()
         total = torch.zeros((), dtype=self._dtype, device=self.device)
-        for part in _parts(rows, n, self.most_rows):
-            loss = self._objective(part, _take(table.x, part), _take(table.targets, part), "sum")
+        for part in parts(rows, n, self.most_rows):
+            loss = self._objective(part, take(table.x, part), take(table.targets, part), "sum")
             loss = loss / n if reduction == "mean" else loss
-            loss.backward()  # type: ignore[no-untyped-call]
+            backward(loss)
             total += loss.detach()
         return total
 
@@ -185,19 +190,21 @@ class Task:
         return {name: float(value) for name, value in found.items()}
 
     def stretches(self) -> Iterator[Tensor]:
-        """The inputs of the training rows in order, as many at once as evaluations take."""
-        return (self.train.x[part] for part in _parts(slice(None), len(self.train), self._evaluated_rows))
+        """The inputs of the training rows in order, in parts as large as can be."""
+        most = min(self.most_rows, EVALUATED_ROWS)
+        return (self.train.x[part] for part in parts(slice(None), len(self.train), most))
 
     @property
     def _evaluated_rows(self) -> int:
-        return min(self.most_rows, EVALUATED_ROWS)
+        cached = EVALUATED_ROWS if self.device.type != "cpu" else max(1, EVALUATED_BYTES // self._row_bytes)
+        return min(self.most_rows, EVALUATED_ROWS, cached)
 
     @torch.no_grad()
     def _measure(self, prefix: str, table: Table) -> dict[str, Tensor]:
         self.net.eval()
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         right = torch.zeros((), dtype=torch.float64, device=self.device)
-        for part in _parts(slice(None), len(table), self._evaluated_rows):
+        for part in parts(slice(None), len(table), self._evaluated_rows):
             outputs = self.outputs(table.x[part])
             loss += self.loss(outputs, table.targets[part], "none").sum(dtype=torch.float64)
             if table.classes is not None:
@@ -212,13 +219,13 @@ class Task:
         return max(1, rows // together) * together
 
     def _affordable_rows(self) -> int:
-        """Rows whose pass fits in memory, by what two rows keep for the backward pass beyond what one keeps."""
+        """Rows whose pass fits in memory."""
         limit = CPU_BYTES if self.device.type == "cpu" else torch.cuda.mem_get_info(self.device)[0] // 2
-        each = self._kept_bytes(2) - self._kept_bytes(1)
         passes = 1 if self.cell.adversarial is None else 2
-        return self._whole(limit // max(1, each * passes))
+        return self._whole(limit // (self._row_bytes * passes))
 
     def _kept_bytes(self, rows: int) -> int:
+        """What a pass over so many rows keeps for the way back."""
         kept = 0
 
         def count(tensor: Tensor) -> Tensor:
@@ -256,14 +263,15 @@ class Task:
         weights = {name.removeprefix("net/"): value for name, value in held.items() if name.startswith("net/")}
         self.net.load_state_dict(weights)
         if self.cell.pretraining is not None:
-            self.start = [held[f"begun/{i}"].to(self.device) for i in range(len(self.start))]
+            self.start = [in_place_of(p, held[f"begun/{i}"]) for i, p in enumerate(self.start)]
         kept = {name.removeprefix("memory/"): value for name, value in held.items() if name.startswith("memory/")}
         self.memory = {name: value.to(self.device) for name, value in kept.items()}
         for i, p in enumerate(self.params):
             prefix = f"optimizer/{i}/"
             for name in [name for name in held if name.startswith(prefix)]:
                 own = name.removeprefix(prefix)
-                self.optimizer.state[p][own] = held[name].to("cpu" if own in ON_HOST else self.device)
+                on_host = own in ON_HOST and not self.optimizer.defaults.get("fused")
+                self.optimizer.state[p][own] = held[name] if on_host else in_place_of(p, held[name])
 
 
 def flat(values: Sequence[Tensor]) -> Tensor:
@@ -277,14 +285,3 @@ def exact_arithmetic() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.fp32_precision = "ieee"
-
-
-def _take(values: Tensor, rows: Rows) -> Tensor:
-    return values[rows] if isinstance(rows, slice) else values.index_select(0, rows)
-
-
-def _parts(rows: Rows, n: int, most: int) -> Iterator[Rows] | Sequence[Tensor]:
-    """The rows in parts of at most `most`; a slice stands for all `n`."""
-    if isinstance(rows, slice):
-        return (slice(first, min(first + most, n)) for first in range(0, n, most))
-    return torch.split(rows, most)

@@ -20,6 +20,7 @@ from batchlab.models.layers import (
     flatten,
     max_pool,
     mean_pool,
+    pooled,
 )
 from batchlab.models.norms import Batch, Norm
 
@@ -50,7 +51,7 @@ class Cnn(Normed):
         found: list[Layer] = []
         for i, (n_in, n_out) in enumerate(pairwise((inputs[0], *self.channels)), start=1):
             found += [conv(f"conv{i}", n_in, n_out), *self.norm.layers(f"norm{i}", n_out)]
-            found += [activation(f"relu{i}", "relu"), max_pool(f"pool{i}", 2)]
+            found += pooled(f"relu{i}", max_pool(f"pool{i}", 2))
         pixels = (inputs[1] >> len(self.channels)) * (inputs[2] >> len(self.channels))
         found += [*flatten(inputs), dense("hidden", self.channels[-1] * pixels, self.width)]
         found += [*self.norm.layers("norm", self.width), activation("relu", "relu"), *dropout("drop", self.dropout)]
@@ -126,7 +127,7 @@ class Vgg(Normed):
         found: list[Layer] = []
         n_in, sides = inputs[0], inputs[1:]
         for number, stage in enumerate(self.stages, start=1):
-            found += [*self._stage(number, n_in, stage), max_pool(f"pool{number}", 2, ceil=True)]
+            found += self._stage(number, n_in, stage)
             n_in, sides = stage[-1], tuple((side + 1) // 2 for side in sides)
         hidden = dense("hidden", n_in * sides[0] * sides[1], self.width)
         found += [*flatten(inputs), *dropout("drop1", self.dropout), hidden, *self.norm.layers("norm", self.width)]
@@ -134,10 +135,14 @@ class Vgg(Normed):
         return [*found, dense("out", self.width, outputs)]
 
     def _stage(self, number: int, n_in: int, stage: tuple[int, ...]) -> list[Layer]:
+        """Convolutions, and the pooling behind them."""
         rate = self.conv_dropout[min(number, len(self.conv_dropout)) - 1]
         found: list[Layer] = []
         for i, (before, after) in enumerate(pairwise((n_in, *stage)), start=1):
             name = f"{number}_{i}"
             found += [conv(f"conv{name}", before, after), *self.norm.layers(f"norm{name}", after)]
-            found += [activation(f"relu{name}", "relu"), *(dropout(f"drop{name}", rate) if i < len(stage) else ())]
+            if i < len(stage):
+                found += [activation(f"relu{name}", "relu"), *dropout(f"drop{name}", rate)]
+            else:
+                found += pooled(f"relu{name}", max_pool(f"pool{number}", 2, ceil=True))
         return found

@@ -7,7 +7,7 @@ from batchlab.datasets import Info
 from batchlab.models.base import Normed, need_pictures
 from batchlab.models.convolutional import Vgg
 from batchlab.models.dense import Mlp
-from batchlab.models.layers import Layer, Shape, activation, conv, dense, dropout, flatten, max_pool
+from batchlab.models.layers import Layer, Shape, activation, conv, dense, dropout, flatten, max_pool, pooled
 from batchlab.models.norms import Batch, Norm
 
 FILTERS, WIDTHS, DROPPED = 64, (384, 192), 0.5
@@ -59,8 +59,9 @@ class Keskar(Normed):
         ]
 
     def _convolution(self, i: int, n_in: int) -> list[Layer]:
-        pooled = [activation(f"relu{i}", "relu"), max_pool(f"pool{i}", 3, padding=1)]
-        return [conv(f"conv{i}", n_in, FILTERS, 5), *self.norm.layers(f"norm{i}", FILTERS), *pooled]
+        pool = max_pool(f"pool{i}", 3, padding=1)
+        normed = [conv(f"conv{i}", n_in, FILTERS, 5), *self.norm.layers(f"norm{i}", FILTERS)]
+        return [*normed, *pooled(f"relu{i}", pool)]
 
     def _dense(self, i: int, n_in: int, n_out: int) -> list[Layer]:
         normed = [dense(f"dense{i}", n_in, n_out), *self.norm.layers(f"dense{i}_norm", n_out)]
