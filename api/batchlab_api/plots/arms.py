@@ -81,9 +81,9 @@ def _labels(points: Sequence[Row], ranks: Mapping[Key, int], along: str) -> dict
 
 def _follows_variant(axis: str, points: Sequence[Row], along: str) -> bool:
     """Whether the variant (or, for an optimizer's number that a rule of the rate sets, the variant and the batch size)
-    says already where a point is on this axis. Batch sizes are told even so along others.
+    says already where a point is on this axis. Batch sizes are told even so along numbers.
     """
-    if axis == "lr" or (axis == "batch_size" and along != "variant"):
+    if axis == "lr" or (axis == "batch_size" and along not in ("variant", "")):
         return False
     values: dict[Any, set[Any]] = defaultdict(set)
     for p in points:

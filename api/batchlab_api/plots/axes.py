@@ -17,6 +17,10 @@ ABOVE_ZERO = 0.25
 MOST_TICKS, LEAST_TICKS = 7, 4
 TICK_ROOM = 20.0
 """Pixels of a value axis for each of its ticks."""
+SHORT_NUMBER = "datum.value < 0.001 ? format(datum.value, '~e') : format(datum.value, datum.value < 1 ? '~g' : '~s')"
+"""1e-4, 0.01, 100, 20k: as an expression of Vega."""
+LABEL_ROOM = 36.0
+"""Pixels of an x axis for each of its ticks."""
 ROUNDING = 1e-9
 DECADES = (1, 2, 5, 10, 20, 50, 100)
 """Steps of the exponent between the ticks of a log axis over many decades."""
@@ -34,6 +38,14 @@ def across(field: str, domain: Domain, room: float, *, log: bool) -> alt.X:
     return alt.X(field, title=None, **_value_axis(domain, room, log=log))
 
 
+def log_across(field: str, domain: Domain, width: float) -> alt.X:
+    """A log x axis of `width` pixels over exactly this domain, its ticks with few characters. No title."""
+    ticks = log_ticks(*domain, int(min(max(width / LABEL_ROOM, 2), MOST_TICKS)))
+    axis = alt.Axis(values=ticks, grid=False, labelExpr=SHORT_NUMBER)
+    scale = alt.Scale(type="log", domain=list(domain), nice=False)
+    return alt.X(field, title=None, scale=scale, axis=axis)
+
+
 def _value_axis(domain: Domain, room: float, *, log: bool) -> dict[str, Any]:
     scale = alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False)
     ticks = _ticks(domain, room, log=log)
@@ -46,12 +58,12 @@ def label_width(domain: Domain, *, log: bool) -> float:
     return CHARACTER * max((len(number(t) if log else f"{t:.{_decimals(ticks)}f}") for t in ticks), default=0)
 
 
-def linear_domain(values: Iterable[float]) -> Domain:
-    """A domain with a little air, from zero where the values come near it."""
+def linear_domain(values: Iterable[float], *, zero: bool = True) -> Domain:
+    """A domain with a little air, from zero (where `zero` allows it) where the values come near it."""
     found = list(values) or [0.0, 1.0]
     low, high = min(found), max(found)
     air = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return (0.0 if 0 <= low < ABOVE_ZERO * high else low - air), high + air
+    return (0.0 if zero and 0 <= low < ABOVE_ZERO * high else low - air), high + air
 
 
 def log_domain(values: Iterable[float]) -> Domain:

@@ -128,12 +128,16 @@ def collect(
     note: str = "",
 ) -> ByAxis:
     """As `measure`, over cells and groups that are not quite the source's own; `note` says in what they differ."""
-    there = [group for group in groups if group["by"].get(axis.key) is not None]
+    there = [
+        group
+        for group in groups
+        if group["by"].get(axis.key) is not None and any(_has(group, quantity) for quantity in quantities)
+    ]
     lines, results = arms([group["by"] for group in there], axis.key), _results(cells)
     points = [p for quantity in quantities for p in _points(quantity, there, results, lines, axis)]
     log = log or _is_wide(points)
     shown = [p for p in points if not log or p.mean > 0]
-    notes = [_seeds(shown, axis), words.dropped(len(points) - len(shown), "value"), note]
+    notes = [_alone(there, groups), _seeds(shown, axis), words.dropped(len(points) - len(shown), "value"), note]
     subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
     labels = tuple(q.label for q in quantities if any(p.quantity == q.label for p in shown))
     return ByAxis(title, subtitle, unit, axis, labels, lines, log, _xs(shown, axis), tuple(shown))
@@ -191,9 +195,19 @@ def _points(
     found = [
         _point(quantity, group, results.get(key(group["by"]), []), lines, axis)
         for group in groups
-        if (group.get(quantity.metric) or {}).get("mean") is not None
+        if _has(group, quantity)
     ]
     return found if axis.is_named else sorted(found, key=lambda p: p.x)
+
+
+def _alone(there: Sequence[Row], groups: Sequence[Row]) -> str:
+    """Which variant it is all about, where only one of several has the quantities: it has no legend to be named in."""
+    names, every = ({group["by"]["variant"] for group in some} for some in (there, groups))
+    return f"{next(iter(names))} alone" if len(names) == 1 < len(every) else ""
+
+
+def _has(group: Row, quantity: Quantity) -> bool:
+    return (group.get(quantity.metric) or {}).get("mean") is not None
 
 
 def _point(quantity: Quantity, group: Row, results: Iterable[Row], lines: Arms, axis: Axis) -> Point:

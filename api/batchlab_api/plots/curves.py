@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from batchlab_api.plots import words
 from batchlab_api.plots.arms import Arms, arms, point_of
 from batchlab_api.plots.source import Row, Source
+from batchlab_api.plots.spans import Span, span
 
 Floats = NDArray[np.float64]
 Band = Literal["extremes", "interval"]
@@ -22,6 +23,8 @@ MAX_POINTS, MIN_POINTS = 400, 24
 MAX_PANELS = 16
 MAX_COLUMNS, MAX_ROWS = 4, 6
 """Batch sizes beside each other where learning rates or variants make further rows, and those rows."""
+FULL = 0.75
+"""Below this share of all pairs of arm and batch size, a table of panels would have too many empty places."""
 ENOUGH = 3
 """Seeds from which on an interval is drawn."""
 FLOOR = 50.0
@@ -60,7 +63,17 @@ class Curves:
     """Where bands are cut, since a log axis down to their least values would leave no room for the means."""
     arms: tuple[str, ...]
     """Labels of what varies beside the batch size, in order; ("",) where nothing does."""
+    sparse: bool
+    """Whether most pairs of an arm and a batch size have no curve: each curve then has a panel with the names of both,
+    instead of a place in a table."""
+    span: Span
+    """What the x axes are: shared, or each panel's own."""
     curves: tuple[Curve, ...]
+
+    def name(self, curve: Curve) -> str:
+        """The curve's arm, with its batch size where the arm has several."""
+        several = len({c.batch_size for c in self.curves if c.line == curve.line}) > 1
+        return words.joined(curve.line, f"batch {curve.batch_size}" if several else "")
 
 
 def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Curves:
@@ -73,20 +86,35 @@ def trace(source: Source, title: str, metric: str, unit: str, band: Band) -> Cur
     lines = arms([point_of(s) for s in series])
     read = [c for s in series if _has_values(c := _curve(s, lines, band))]
     sizes = tuple(sorted({c.batch_size for c in read}))
-    some_sizes = thin(sizes, MAX_PANELS if len(lines.labels) < 2 else MAX_COLUMNS)
-    some_lines = thin(lines.labels, MAX_ROWS)
-    shown = [c for c in read if c.batch_size in some_sizes and c.line in some_lines]
+    sparse = len(lines.labels) > 1 and len(read) < FULL * len(lines.labels) * len(sizes)
+    some_sizes = sizes if sparse else thin(sizes, MAX_PANELS if len(lines.labels) < 2 else MAX_COLUMNS)
+    some_lines = lines.labels if sparse else thin(lines.labels, MAX_ROWS)
+    some = thin(tuple(read), MAX_PANELS) if sparse else read
+    shown = [c for c in some if c.batch_size in some_sizes and c.line in some_lines]
     drawn = tuple(p for c in shown if _has_values(p := _positive(c)))
     floor = min((float(np.min(c.mean)) for c in drawn), default=1.0) / FLOOR
+    extent = _span(drawn)
+    behind = grey(drawn, some_lines, extent, sparse=sparse)
     notes = [
         _band(drawn, band, floor),
-        "grey: the other batch sizes" if len(drawn) > 1 and len(some_lines) == 1 else "",
+        f"grey: the other {'curves' if sparse else 'batch sizes'}" if behind else "",
+        _omitted(read, some, "curve"),
         _omitted(sizes, some_sizes, "batch size"),
         _omitted(lines.labels, some_lines, "line"),
         words.dropped(sum(int(np.count_nonzero(c.mean <= 0)) for c in shown), "point"),
     ]
     subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
-    return Curves(title, subtitle, unit, band, some_sizes, floor, some_lines, drawn)
+    return Curves(title, subtitle, unit, band, some_sizes, floor, some_lines, sparse, extent, drawn)
+
+
+def grey(drawn: Sequence[Curve], arms: Sequence[str], extent: Span, *, sparse: bool) -> bool:
+    """Whether each panel has the other curves behind its own: not in a table, nor with an x axis for each."""
+    return len(drawn) > 1 and (sparse or len(arms) < 2) and extent == "shared"
+
+
+def _span(drawn: Sequence[Curve]) -> Span:
+    ends = [float(c.x[-1]) for c in drawn if c.diverged_at is None] or [float(c.x[-1]) for c in drawn]
+    return span({str(i): [end] for i, end in enumerate(ends)})
 
 
 def table(numbers: Curves) -> list[dict[str, Any]]:

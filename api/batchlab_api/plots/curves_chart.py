@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 
 from batchlab_api.plots import axes, frame, theme
-from batchlab_api.plots.curves import Curve, Curves, Floats, sentence
+from batchlab_api.plots.curves import Curve, Curves, Floats, grey, sentence
 from batchlab_api.plots.options import Options
 
 WIDE, NARROW = 4, 2
@@ -17,6 +17,8 @@ GREY_POINTS = 40
 """Points of a curve in the background."""
 ARRAYS = ("x", "mean", "low", "high", "name", "diverged")
 """Fields of a curve's datum with an entry for each point."""
+OWN_AXIS = 16
+"""Room for the tick labels of an x axis that each panel has, in pixels."""
 CROSS = "M-1,-1L1,1M1,-1L-1,1"
 
 
@@ -32,6 +34,13 @@ class Layout:
     width: int
     height: int
 
+    def place(self, numbers: Curves, index: int) -> tuple[int, int]:
+        """Row and column of the panel of a curve."""
+        curve = numbers.curves[index]
+        if self.named_rows:
+            return self.rows.index(curve.line), numbers.batch_sizes.index(curve.batch_size)
+        return divmod(index if numbers.sparse else numbers.batch_sizes.index(curve.batch_size), self.columns)
+
 
 def draw(numbers: Curves, y_title: str, options: Options) -> alt.TopLevelMixin:
     """The chart: panels by batch size; a row for each arm where there are several."""
@@ -40,13 +49,16 @@ def draw(numbers: Curves, y_title: str, options: Options) -> alt.TopLevelMixin:
     layout = _layout(numbers, options)
     chart = alt.layer(*_layers(numbers, layout, options), data=frame.rows(_data(numbers, layout)))
     panel = chart.properties(width=layout.width, height=layout.height).transform_flatten(flatten=list(ARRAYS))
-    grid = frame.Grid(layout.rows, [""] * layout.columns, "Epoch", y_title, ROW_SPACING)
-    return frame.finish(frame.panels(panel, grid), numbers.title, numbers.lines, sentence(numbers), options)
+    own = numbers.span == "own"
+    grid = frame.Grid(layout.rows, [""] * layout.columns, "Epoch", y_title, ROW_SPACING + OWN_AXIS * own)
+    faceted = frame.panels(panel, grid)
+    faceted = faceted.resolve_scale(x="independent").resolve_axis(x="independent") if own else faceted
+    return frame.finish(faceted, numbers.title, numbers.lines, sentence(numbers), options)
 
 
 def _layout(numbers: Curves, options: Options) -> Layout:
-    count = len(numbers.batch_sizes)
-    named = len(numbers.arms) > 1
+    named = len(numbers.arms) > 1 and not numbers.sparse
+    count = len(numbers.curves) if numbers.sparse else len(numbers.batch_sizes)
     rows = 1 if named else -(-count // (NARROW if options.narrow else WIDE))
     columns = -(-count // rows)
     labels = axes.label_width(_domain(numbers), log=True)
@@ -56,15 +68,17 @@ def _layout(numbers: Curves, options: Options) -> Layout:
 
 
 def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart]:
-    names = [_name(size) for size in numbers.batch_sizes]
+    names = [_batch(size) for size in numbers.batch_sizes]
     colour = frame.style("batch:N", names, ordered=True, options=options, legend=False).of("color")
     ink, faint = theme.INK[options.theme], theme.FAINT[options.theme]
     end = max(float(c.x[-1]) for c in numbers.curves)
-    x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[0, end], nice=False), axis=alt.Axis(tickCount=3, grid=False))
+    has_grey = grey(numbers.curves, numbers.arms, numbers.span, sparse=numbers.sparse)
+    scale = alt.Scale(domainMin=0, nice=False) if numbers.span == "own" else alt.Scale(domain=[0, end], nice=False)
+    x = alt.X("x:Q", title=None, scale=scale, axis=alt.Axis(tickCount=3, grid=False))
     y = axes.value_axis("mean:Q", _domain(numbers), layout.height, log=True)
     base = alt.Chart().encode(x=x)
     return [
-        *([] if layout.named_rows else [_background(numbers, options)]),
+        *([_background(numbers, options)] if has_grey else []),
         base.mark_area(opacity=0.35, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q", **colour),
         base.mark_line(strokeWidth=1.6, clip=True).encode(y=y, **colour),
         base.transform_filter("isValid(datum.diverged)")
@@ -72,42 +86,38 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
         .encode(y="diverged:Q"),
         alt.Chart()
         .transform_filter("isValid(datum.name)")
-        .mark_text(align="left", baseline="bottom", fontSize=11, color=faint)
+        .mark_text(align="left", baseline="bottom", fontSize=11, color=faint, limit=layout.width)
         .encode(x=alt.value(0), y=alt.value(-4), text="name:N"),
     ]
 
 
 def _background(numbers: Curves, options: Options) -> alt.Chart:
-    """The means of all batch sizes in grey, for comparison: not split by panel, since its data are its own."""
-    data = [
-        {"of": c.batch_size, "x": short(_thin(c.x)), "mean": short(_thin(c.mean))}
-        for c in numbers.curves
-        if len(numbers.curves) > 1
-    ]
+    """The means of all curves in grey, for comparison: not split by panel, since its data are its own."""
+    data = [{"of": i, "x": thinned(c.x), "mean": thinned(c.mean)} for i, c in enumerate(numbers.curves)]
     lines = alt.Chart(frame.rows(data)).transform_flatten(["x", "mean"])
-    grey: alt.Chart = lines.mark_line(strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme])
-    return grey.encode(x="x:Q", y="mean:Q", detail="of:N")
+    grey_line: alt.Chart = lines.mark_line(strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme])
+    return grey_line.encode(x="x:Q", y="mean:Q", detail="of:N")
 
 
 def _data(numbers: Curves, layout: Layout) -> list[dict[str, object]]:
     """One datum a curve with its arrays, which the chart flattens: half the bytes of rows."""
     domain = _domain(numbers)
-    return [_datum(c, numbers.batch_sizes.index(c.batch_size), layout, domain) for c in numbers.curves]
+    return [_datum(c, layout.place(numbers, i), domain, numbers) for i, c in enumerate(numbers.curves)]
 
 
-def _datum(curve: Curve, index: int, layout: Layout, domain: axes.Domain) -> dict[str, object]:
+def _datum(curve: Curve, place: tuple[int, int], domain: axes.Domain, numbers: Curves) -> dict[str, object]:
     """`name` is at the first point only, `diverged` at the last of a curve that did, within the axis."""
     rest = [None] * (len(curve.x) - 1)
-    row, column = (layout.rows.index(curve.line), index) if layout.named_rows else divmod(index, layout.columns)
+    name = numbers.name(curve) if numbers.sparse else _batch(curve.batch_size)
     return {
-        "batch": _name(curve.batch_size),
-        "row": row,
-        "column": column,
+        "batch": _batch(curve.batch_size),
+        "row": place[0],
+        "column": place[1],
         "x": short(curve.x),
         "mean": short(curve.mean),
         "low": short(np.maximum(curve.low, domain[0])),
         "high": short(curve.high),
-        "name": [_name(curve.batch_size), *rest],
+        "name": [name, *rest],
         "diverged": [*rest, None if curve.diverged_at is None else min(float(curve.mean[-1]), domain[1])],
     }
 
@@ -118,9 +128,9 @@ def _domain(numbers: Curves) -> axes.Domain:
     return axes.log_domain(float(v) for c in tame for v in (np.max([np.min(c.low), numbers.floor]), np.max(c.high)))
 
 
-def _thin(values: Floats) -> Floats:
-    chosen: Floats = values[np.unique(np.linspace(0, len(values) - 1, GREY_POINTS).round().astype(int))]
-    return chosen
+def thinned(values: Floats) -> list[float]:
+    """As many of the values as a curve in the background needs."""
+    return short(values[np.unique(np.linspace(0, len(values) - 1, GREY_POINTS).round().astype(int))])
 
 
 def short(values: Floats) -> list[float]:
@@ -128,5 +138,5 @@ def short(values: Floats) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _name(batch_size: int) -> str:
+def _batch(batch_size: int) -> str:
     return f"batch {batch_size}"

@@ -1,25 +1,31 @@
 """Numbers of the plots that lay curves over each other: one metric along training, a line for each arm of the sweep."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from batchlab_api.axis import Axis
-from batchlab_api.plots import words
+from batchlab_api.plots import sizes, words
 from batchlab_api.plots.arms import Arms, arms, point_of
 from batchlab_api.plots.curves import ENOUGH, Floats, drawable, floats, interval, thin
 from batchlab_api.plots.source import Row, Source
+from batchlab_api.plots.spans import Span, span
 
 MAX_VALUES = 6_000
 """Points of all lines of a plot together."""
 MAX_POINTS, MIN_POINTS = 500, 40
 """Points of a line."""
-MAX_LINES, MAX_PANELS = 12, 6
+MAX_LINES, MAX_PANELS = 12, 16
 """Lines in a panel beyond which they hide each other, and panels in a figure."""
-WIDE = 30.0
-"""Positive values that span more than this factor are drawn on a log axis."""
+MAX_NAMED = 6
+"""Lines with names and not numbers: more of them are drawn in a panel each."""
+WIDE, WIDE_LOSS = 30.0, 10.0
+"""Positive values, and losses, that span more than this factor are drawn on a log axis."""
+Steps = Literal["linear", "step-before", "step-after"]
+"""Between two points: a straight line, the value of the later one, or that of the earlier one."""
 AXES: Mapping[Axis, str] = {
     "step": "Update",
     "epoch": "Epoch",
@@ -59,16 +65,29 @@ class Lines:
     """Labels of the colours that are drawn, in order."""
     panels: tuple[str, ...]
     log: bool
+    """Whether the values are on a log axis."""
+    span: Span
+    """What the x axes are."""
+    steps: Steps
+    single: bool
+    """Whether each line has a panel of its own, over all the others in grey."""
     drawn: tuple[Line, ...]
 
 
 def trace(source: Source, title: str, metric: str, unit: str, x: Axis) -> Lines:
     """Collect the lines of a metric along the axis `x`, seeds merged, with the 95 % t interval from three seeds on."""
-    read = source.curves([metric], _points(len(source.groups)), x, "seed")
+    stairs = metric == "batch_size"
+    points = (sizes.points if stairs else _points)(len(source.groups))
+    read = source.curves([metric], points, x, "seed")
+    read = [sizes.planned(series) for series in read] if stairs else read
     places = arms([point_of(s) for s in read], along="")
     found = [one for s in read if len((one := line(s, *places.place(point_of(s)))).x)]
     most = max((one.n for one in found), default=0)
-    return frame(source, title, unit, x, places=places, found=found, note=counted(most))
+    plain = all(np.array_equal(one.low, one.mean) for one in found)
+    note = sizes.NOTE if stairs and plain else counted(most)
+    steps: Steps = "step-before" if stairs else "linear"
+    wide = WIDE_LOSS if metric.endswith("loss") else WIDE
+    return frame(source, title, unit, x, places=places, found=found, note=note, steps=steps, wide=wide)
 
 
 def counted(seeds: int) -> str:
@@ -76,22 +95,46 @@ def counted(seeds: int) -> str:
     return words.seeds([seeds], "95 % t interval as a band")
 
 
-def frame(source: Source, title: str, unit: str, x: Axis, *, places: Arms, found: Sequence[Line], note: str) -> Lines:
-    """The lines with their subtitle, as many of them as can be told apart, on the axis that they need."""
-    colours = thin(places.colours, MAX_LINES)
-    panels = thin(places.panels, MAX_PANELS)
+def frame(
+    source: Source,
+    title: str,
+    unit: str,
+    x: Axis,
+    *,
+    places: Arms,
+    found: Sequence[Line],
+    note: str,
+    steps: Steps = "linear",
+    wide: float = WIDE,
+) -> Lines:
+    """The lines with their subtitle, as many of them as can be told apart, on the axes that they need.
+
+    `wide` is the factor from which on positive values take a log axis.
+    """
+    named = not places.ordered and len(places.panels) < 2
+    extent, single = _span(found), named and len(places.colours) > MAX_NAMED
+    if single:
+        found = [replace(line, colour="", panel=words.joined(line.panel, line.colour)) for line in found]
+    every = (("",), places.labels or places.colours) if single else (places.colours, places.panels)
+    colours, panels = thin(every[0], MAX_LINES), thin(every[1], MAX_PANELS)
     chosen = [line for line in found if line.colour in colours and line.panel in panels]
-    log = _is_wide(chosen)
+    log = _is_wide(chosen, wide)
     shown = [_positive(line) for line in chosen] if log else chosen
     lost = sum(len(before.x) - len(after.x) for before, after in zip(chosen, shown, strict=True))
+    drawn = [_after_the_start(line) for line in shown] if extent == "log" else shown
+    started = any(len(before.x) > len(after.x) for before, after in zip(shown, drawn, strict=True))
     notes = [
         note,
-        _part(places.colours, colours, "line"),
-        _part(places.panels, panels, "panel"),
+        "grey: the other lines" if single else "",
+        _part(every[0], colours, "line"),
+        _part(every[1], panels, "panel"),
         words.dropped(lost, "point"),
+        "bands that reach zero are cut" if log and any(np.any(line.low <= 0) for line in chosen) else "",
+        f"{AXES[x]} on a log axis, without the start at 0" if started else "",
     ]
     subtitle = (words.setting(source), *filter(None, notes), *words.missing(source.cells))
-    return Lines(title, subtitle, unit, x, places, colours, panels, log, tuple(line for line in shown if len(line.x)))
+    kept = tuple(line for line in drawn if len(line.x))
+    return Lines(title, subtitle, unit, x, places, colours, panels, log, extent, steps, single, kept)
 
 
 def table(numbers: Lines) -> list[dict[str, Any]]:
@@ -149,13 +192,28 @@ def _positive(line: Line) -> Line:
     keep = line.mean > 0
     x, mean, low, high = (values[keep] for values in (line.x, line.mean, line.low, line.high))
     least = float(np.min(mean)) if len(mean) else 1.0
-    return Line(line.colour, line.panel, line.n, x, mean, np.maximum(low, least / ENOUGH), high, line.diverged_at)
+    return replace(line, x=x, mean=mean, low=np.maximum(low, least / ENOUGH), high=high)
 
 
-def _is_wide(found: Sequence[Line]) -> bool:
+def _after_the_start(line: Line) -> Line:
+    """The line without the points at 0, which a log x axis cannot show."""
+    keep = line.x > 0
+    x, mean, low, high = (values[keep] for values in (line.x, line.mean, line.low, line.high))
+    return replace(line, x=x, mean=mean, low=low, high=high)
+
+
+def _span(found: Sequence[Line]) -> Span:
+    """The x axes for the lines that did not diverge: that one ended soon must not squeeze the others' axis."""
+    ends: dict[str, list[float]] = defaultdict(list)
+    for line in [line for line in found if line.diverged_at is None] or found:
+        ends[line.panel].append(float(line.x[-1]))
+    return span(ends)
+
+
+def _is_wide(found: Sequence[Line], wide: float) -> bool:
     """Whether the means of the lines that did not diverge are positive, and span a wide range."""
     means = np.concatenate([line.mean for line in found if line.diverged_at is None] or [np.ones(1)])
-    return bool(np.median(means) > 0 and np.percentile(means, 1) > 0 and np.max(means) > WIDE * np.percentile(means, 1))
+    return bool(np.median(means) > 0 and np.percentile(means, 1) > 0 and np.max(means) > wide * np.percentile(means, 1))
 
 
 def _part(every: Sequence[str], shown: Sequence[str], noun: str) -> str:

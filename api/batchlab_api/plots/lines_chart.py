@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 
 from batchlab_api.plots import axes, frame, theme
-from batchlab_api.plots.curves_chart import CROSS, short
+from batchlab_api.plots.curves_chart import CROSS, short, thinned
 from batchlab_api.plots.lines import AXES, Line, Lines, sentence
 from batchlab_api.plots.options import Options
 
@@ -14,8 +14,14 @@ ARRAYS = ("x", "mean", "low", "high", "diverged")
 """Fields of a line's datum with an entry for each point."""
 MANY = 10_000
 """From here on an x axis counts in thousands: 20k."""
-WIDE_ROW = 3
-"""Panels beside each other in a wide figure."""
+FEW_PANELS = 6
+"""Up to so many panels are large."""
+WIDE_ROW, FULL_ROW, NARROW_ROW = 3, 4, 2
+"""Panels beside each other: few and many in a wide figure, many in a narrow one."""
+BEYOND = 30.0
+"""A log axis ends at this many times the highest value of the lines that did not diverge, where others did."""
+OWN_AXIS = 18
+"""Height of the tick labels of an x axis that each panel has, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,27 @@ def draw(numbers: Lines, y_title: str, options: Options) -> alt.TopLevelMixin:
     layers = alt.layer(*_layers(numbers, layout, options), data=frame.rows(_data(numbers, layout)))
     panel = layers.properties(width=layout.width, height=layout.height).transform_flatten(flatten=list(ARRAYS))
     titled = y_title if numbers.unit == "dimensionless" else f"{y_title} ({numbers.unit})"
-    gap = frame.SPACING + 12 * (len(numbers.panels) > 1)
+    gap = frame.SPACING + 12 * (len(numbers.panels) > 1) + OWN_AXIS * (numbers.span == "own")
     grid = frame.Grid([""] * layout.rows, [""] * layout.columns, AXES[numbers.x], titled, gap)
-    return frame.finish(frame.panels(panel, grid), numbers.title, numbers.lines, said, options)
+    chart = frame.panels(panel, grid)
+    if numbers.span == "own":
+        chart = chart.resolve_scale(x="independent").resolve_axis(x="independent")
+    return frame.finish(chart, numbers.title, numbers.lines, said, options)
 
 
 def _layout(numbers: Lines, options: Options) -> Layout:
     count = len(numbers.panels)
-    columns = 1 if options.narrow else min(count, WIDE_ROW if count != 4 else 2)
+    columns = min(count, _columns(count, options))
     labels = axes.label_width(_domain(numbers), log=numbers.log)
     width = frame.panel_width(options, columns, labels, frame.legend_width(numbers.colours, options))
-    return Layout(columns, -(-count // columns), width, frame.panel_height(options, width, 150))
+    least = 150 if count <= FEW_PANELS else 80
+    return Layout(columns, -(-count // columns), width, frame.panel_height(options, width, least))
+
+
+def _columns(count: int, options: Options) -> int:
+    if count <= FEW_PANELS:
+        return 1 if options.narrow else 2 if count == 4 else WIDE_ROW
+    return NARROW_ROW if options.narrow else FULL_ROW
 
 
 def _layers(numbers: Lines, layout: Layout, options: Options) -> list[alt.Chart]:
@@ -56,22 +72,44 @@ def _layers(numbers: Lines, layout: Layout, options: Options) -> list[alt.Chart]
         "line:N", numbers.colours, ordered=numbers.arms.ordered, options=options, legend=legend, dashed=True
     )
     domain, ink = _domain(numbers), theme.INK[options.theme]
-    end = max(float(line.x[-1]) for line in numbers.drawn)
-    axis = alt.Axis(tickCount=4, grid=False, format="~s" if end >= MANY else "~f")
-    x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
     y = {
         name: axes.value_axis(f"{name}:Q", domain, layout.height, log=numbers.log)
         for name in ("low", "mean", "diverged")
     }
-    base = alt.Chart().encode(x=x)
+    base = alt.Chart().encode(x=_x_axis(numbers, layout))
     layers = [
+        *([_background(numbers, options)] if numbers.single else []),
         base.mark_area(opacity=0.22, clip=True).encode(y=y["low"], y2="high:Q", **style.of("color")),
-        base.mark_line(strokeWidth=1.6, clip=True).encode(y=y["mean"], **style.of("color", "strokeDash")),
+        base.mark_line(strokeWidth=1.6, clip=True, interpolate=numbers.steps).encode(
+            y=y["mean"], **style.of("color", "strokeDash")
+        ),
         base.transform_filter("isValid(datum.diverged)")
         .mark_point(shape=CROSS, size=70, strokeWidth=2)
         .encode(y=y["diverged"], **style.of("color")),
     ]
     return [*layers, *_names(ink, layout)] if len(numbers.panels) > 1 else layers
+
+
+def _x_axis(numbers: Lines, layout: Layout) -> alt.X:
+    """From 0 to the end of the longest line, in each panel or in all; on a log axis from the first point on."""
+    end = max(float(line.x[-1]) for line in numbers.drawn)
+    if numbers.span == "log":
+        return axes.log_across("x:Q", (min(float(line.x[0]) for line in numbers.drawn), end), layout.width)
+    own = numbers.span == "own"
+    scale = alt.Scale(domainMin=0, nice=False) if own else alt.Scale(domain=[0, end], nice=False)
+    ticks = 4 if len(numbers.panels) <= FEW_PANELS else 3
+    axis = alt.Axis(tickCount=ticks, grid=False, format="~s" if end >= MANY else "~f")
+    return alt.X("x:Q", title=None, scale=scale, axis=axis)
+
+
+def _background(numbers: Lines, options: Options) -> alt.Chart:
+    """The means of all lines in grey, in each panel: not split by panel, since its data are its own."""
+    data = [{"of": line.panel, "x": thinned(line.x), "mean": thinned(line.mean)} for line in numbers.drawn]
+    lines = alt.Chart(frame.rows(data)).transform_flatten(["x", "mean"])
+    grey: alt.Chart = lines.mark_line(
+        strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme], interpolate=numbers.steps
+    )
+    return grey.encode(x="x:Q", y="mean:Q", detail="of:N")
 
 
 def _names(ink: str, layout: Layout) -> list[alt.Chart]:
@@ -104,12 +142,17 @@ def _datum(line: Line, numbers: Lines, layout: Layout, domain: axes.Domain) -> d
 
 
 def _domain(numbers: Lines) -> axes.Domain:
-    """The range of the means, with their intervals where these are not far wider; diverged lines do not stretch it."""
+    """The range of the means, with their intervals where these are not far wider; diverged lines do not stretch it, or
+    only so far on a log axis that they are seen to leave it.
+    """
     tame = [line for line in numbers.drawn if line.diverged_at is None] or numbers.drawn
     means = np.concatenate([line.mean for line in tame])
     low, high = float(np.min(means)), float(np.max(means))
     if numbers.log:
-        return axes.log_domain([low, high])
+        wildest = max(
+            (float(np.nanmax(line.mean)) for line in numbers.drawn if line.diverged_at is not None), default=high
+        )
+        return axes.log_domain([low, max(high, min(wildest, BEYOND * high))])
     bands = np.concatenate([np.clip(band, 2 * low - high, 2 * high - low) for t in tame for band in (t.low, t.high)])
     bottom, top = axes.linear_domain([low, high, float(np.min(bands)), float(np.max(bands))])
     return (max(bottom, 0.0), min(top, 1.0)) if numbers.unit == "fraction" else (bottom, top)

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from batchlab.merging import merge
 from batchlab.results import group_cells
 
 from batchlab_api.plots import axes, frame, words
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.plot import Plot, sweeps
 from batchlab_api.plots.source import Row, Source
+
+LISTED = ("table", "list")
+"""Rules that give rates one by one."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Matched:
     title: str
     lines: tuple[str, ...]
     names: tuple[str, ...]
+    told: str
+    """The line whose rates are written beside its points: of one that follows a formula, its name tells enough."""
     points: tuple[Point, ...]
 
 
@@ -41,7 +47,7 @@ class MatchedRates(Plot[Matched]):
 
     name = "matched-rates"
     title = "Best validation loss by batch size, with the rates"
-    description = "Lowest validation loss of a run against the batch size, a line a variant; points name the rate."
+    description = "Lowest validation loss of a run against the batch size, a line a variant, one with its rates."
 
     def applies(self, experiment: Row) -> bool:
         metric = "val_loss" in experiment["metrics"]
@@ -50,8 +56,11 @@ class MatchedRates(Plot[Matched]):
     def numbers(self, source: Source) -> Matched:
         found = [point for group in group_cells(source.cells) if (point := _point(group)) is not None]
         names = tuple(dict.fromkeys(point.line for point in found))
-        note = words.seeds([point.n for point in found])
-        return Matched(self.title, (words.setting(source), note, *words.missing(source.cells)), names, tuple(found))
+        told = _without_formula(source.experiment["spec"], names)
+        rates = f"numbers: the rates of {told}" if told else ""
+        notes = filter(None, [words.seeds([point.n for point in found]), rates])
+        subtitle = (words.setting(source), *notes, *words.missing(source.cells))
+        return Matched(self.title, subtitle, names, told, tuple(found))
 
     def chart(self, numbers: Matched, options: Options) -> alt.TopLevelMixin:
         return draw(numbers, self.summary(numbers), options)
@@ -68,6 +77,13 @@ class MatchedRates(Plot[Matched]):
 
     def rows(self, numbers: Matched) -> list[dict[str, Any]]:
         return [dict(vars(point)) for point in numbers.points]
+
+
+def _without_formula(spec: Row, names: tuple[str, ...]) -> str:
+    """The first variant whose rates are listed; the first of all where each follows a rule."""
+    rules = {str(arm.get("name")): merge(spec, arm)["lr"]["rule"] for arm in spec.get("variants") or ()}
+    listed = [name for name in names if rules.get(name) in LISTED]
+    return next(iter([*listed, *names]), "")
 
 
 def _point(group: Row) -> Point | None:
@@ -108,16 +124,17 @@ def _layers(numbers: Matched, domain: axes.Domain, height: int, options: Options
             y=y["mean"], tooltip=tooltip, **style.of("color", "shape")
         ),
         base.transform_filter("datum.label != ''")
-        .mark_text(dy=-10, fontSize=9)
+        .mark_text(align="left", baseline="top", dx=3, dy=5, fontSize=10)
         .encode(y=y["mean"], text="label:N", **style.of("color")),
     ]
 
 
 def _data(numbers: Matched, domain: axes.Domain) -> list[dict[str, Any]]:
     """A row a point; a rate is written where it differs from that of the point before it on the line."""
-    found, before = [], dict[str, float]()
+    found, before = [], None
     for p in sorted(numbers.points, key=lambda p: p.batch_size):
-        label = words.number(p.lr, 3) if before.get(p.line) != p.lr else ""
-        before[p.line] = p.lr
+        label = ""
+        if p.line == numbers.told:
+            label, before = words.number(p.lr, 3) if p.lr != before else "", p.lr
         found.append({**vars(p), "low": max(p.low, domain[0]), "high": min(p.high, domain[1]), "label": label})
     return found

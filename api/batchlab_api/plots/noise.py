@@ -32,7 +32,10 @@ class PlannedNoise(Plot[Lines]):
         cells = one_a_point(source.experiment["spec"])
         places = arms([point_of(cell.describe()) for cell in cells], along="")
         found = [_line(cell, places) for cell in cells]
-        return lines.frame(source, self.title, "dimensionless", "epoch", places=places, found=found, note=_cost(cells))
+        return lines.frame(
+            source, self.title, "dimensionless", "epoch", places=places, found=found, note=_cost(cells),
+            steps="step-after",
+        )  # fmt: skip
 
     def chart(self, numbers: Lines, options: Options) -> alt.TopLevelMixin:
         return lines_chart.draw(numbers, "Rate over batch size", options)

@@ -18,6 +18,8 @@ from batchlab_api.plots.source import Row, Source
 POINTS = 10_000
 """Updates of a run at the most: a rule needs every one of them."""
 DRAWN = 200
+BEYOND_START = 1.15
+"""A figure ends at this many times the highest loss of the first quarter."""
 PEAK = "accuracy peak"
 """The rule of Smith 2017 for the upper bound of a cycle; the lower is a third of it."""
 
@@ -31,7 +33,9 @@ class Course:
     n: int
     rates: Floats
     losses: Floats
-    """Smoothed; cut where the first of the seeds ended."""
+    """Smoothed; cut where the first of the seeds ended, and where they rise beyond `top` after their minimum."""
+    top: float
+    """Where a figure ends: a little above the start."""
     suggestions: dict[str, float]
     """Medians over seeds."""
 
@@ -66,10 +70,13 @@ class RangeTestPlot(Plot[RangeTests]):
         found = [course for (panel, size), runs in _by_point(read) if (course := _course(panel, size, runs))]
         factors = [f for course in found if (f := core.agreement(course.suggestions)) is not None]
         apart = f"suggestions lie within a factor of {words.number(10 ** max(factors), 2)}" if factors else ""
-        note = words.seeds([course.n for course in found], "medians over seeds")
+        most = max((course.n for course in found), default=0)
+        beyond = sum(rate > course.rates[-1] for course in found for rate in course.suggestions.values())
+        outside = f"{words.several(beyond, 'suggestion')} beyond the rise not shown" if beyond else ""
+        note = f"medians over {words.several(most, 'seed')}" if most > 1 else ""
         return RangeTests(
             self.title,
-            (words.setting(source), *filter(None, [note, apart]), *words.missing(source.cells)),
+            (words.setting(source), *filter(None, [note, apart, outside]), *words.missing(source.cells)),
             tuple(dict.fromkeys(course.batch for course in found)),
             tuple(dict.fromkeys(course.panel for course in found)),
             tuple(found),
@@ -115,7 +122,16 @@ def _course(panel: str, size: int, runs: Sequence[Run]) -> Course | None:
     losses = np.median([test.smoothed[:shortest] for test in tests], axis=0)
     drawn = np.unique(np.linspace(0, shortest - 1, min(DRAWN, shortest)).round().astype(int))
     suggestions = core.over_seeds(tests) | _peak(whole)
-    return Course(f"batch {size}", panel, len(tests), tests[0].rates[drawn], losses[drawn], suggestions)
+    top = BEYOND_START * float(losses[: max(2, shortest // 4)].max())
+    drawn = drawn[: _risen(losses[drawn], top)]
+    return Course(f"batch {size}", panel, len(tests), tests[0].rates[drawn], losses[drawn], top, suggestions)
+
+
+def _risen(losses: Floats, top: float) -> int:
+    """How many points there are up to the first beyond the top: what came back later would look like a second curve."""
+    lowest = int(losses.argmin())
+    above = np.flatnonzero(losses[lowest:] > top)
+    return lowest + int(above[0]) + 1 if above.size else len(losses)
 
 
 def _peak(runs: Sequence[Run]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from batchlab_api.plots.curves_chart import short
 from batchlab_api.plots.options import Options
 
 if TYPE_CHECKING:
-    from batchlab_api.plots.range_test import Course, RangeTests
+    from batchlab_api.plots.range_test import RangeTests
 
 ROOM = 16
 """Above a panel, for its name, in pixels."""
@@ -21,26 +21,21 @@ def draw(numbers: "RangeTests", said: str, options: Options) -> alt.TopLevelMixi
     if not numbers.courses:
         return frame.empty(numbers.title, numbers.lines, said, options)
     rules = tuple(dict.fromkeys(rule for course in numbers.courses for rule in course.suggestions))
-    domain = axes.linear_domain(float(v) for c in numbers.courses for v in (c.losses.min(), _top(c)))
+    values = [float(v) for c in numbers.courses for v in (c.losses.min(), c.top)]
+    domain = axes.linear_domain(values, zero=False)
     room = axes.label_width(domain, log=False) + frame.ROW_NAME
     width = frame.panel_width(options, len(numbers.batches), room, frame.legend_width(rules, options))
     height = frame.panel_height(options, width, 110)
-    layers = alt.layer(*_layers(rules, domain, height, options), data=frame.rows(_data(numbers)))
+    rates = (min(float(c.rates[0]) for c in numbers.courses), max(float(c.rates[-1]) for c in numbers.courses))
+    x, y = axes.log_across("lr:Q", rates, width), axes.value_axis("loss:Q", domain, height, log=False)
+    layers = alt.layer(*_layers(rules, x, y, options), data=frame.rows(_data(numbers)))
     grid = frame.Grid(numbers.panels, numbers.batches, "Learning rate of the update", "Smoothed loss (nats)")
     panel = layers.properties(width=width, height=height)
     return frame.finish(frame.panels(panel, grid), numbers.title, numbers.lines, said, options)
 
 
-def _top(course: "Course") -> float:
-    """Where the curve is cut: a little above its start."""
-    return float(course.losses[: max(2, len(course.losses) // 4)].max()) * 1.15
-
-
-def _layers(rules: tuple[str, ...], domain: axes.Domain, height: int, options: Options) -> list[alt.Chart]:
+def _layers(rules: tuple[str, ...], x: alt.X, y: alt.Y, options: Options) -> list[alt.Chart]:
     style = frame.style("rule:N", rules, ordered=False, options=options, legend=True)
-    axis = alt.Axis(tickCount=4, grid=False, format=".0e")
-    x = alt.X("lr:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=axis)
-    y = axes.value_axis("loss:Q", domain, height, log=False)
     base = alt.Chart().encode(x=x, y=y)
     curve = base.transform_filter("!isValid(datum.rule)")
     marks = base.transform_filter("isValid(datum.rule)")
@@ -59,6 +54,8 @@ def _data(numbers: "RangeTests") -> list[dict[str, Any]]:
         rates, losses = short(course.rates), short(course.losses)
         found += [{**place, "lr": lr, "loss": loss} for lr, loss in zip(rates, losses, strict=True)]
         for rule, rate in course.suggestions.items():
+            if rate > course.rates[-1]:
+                continue
             at = float(np.interp(np.log(rate), np.log(course.rates), course.losses))
             found.append({**place, "lr": rate, "loss": at, "rule": rule})
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from batchlab_api.plots.source import Row, Source
 
 LONGEST_NAME = 80
+WITHOUT_EXPONENT = 10_000
 NAMED_POINTS = 3
 BETWEEN = "\u00a0· "
 """Between the parts of a line: a dot that a line may end with, but not begin."""
@@ -19,8 +20,14 @@ OPTIMIZERS = {
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number at reading length: a few significant digits, no trailing zeros; "none" for None."""
-    return "none" if value is None else f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
+    """A number at reading length: a few significant digits, no trailing zeros, an exponent from 10 000 on; "none" for
+    None.
+    """
+    if value is None:
+        return "none"
+    short = f"{value:.{digits}g}"
+    plain = f"{float(short):g}" if abs(value) < WITHOUT_EXPONENT and "e+" in short else short
+    return plain.replace("e-0", "e-").replace("e+0", "e")
 
 
 def amount(value: float) -> str:

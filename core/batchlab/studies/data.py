@@ -111,7 +111,7 @@ STUDIES = (
         "updates, and each up to the same training loss. Where the training accuracy falls with the validation "
         "accuracy, the loss is one of optimisation, not of overfitting; what is lost at equal epochs and not at equal "
         "updates is a lack of updates. MNIST; for CIFAR-10 start it with {\"dataset\": {\"kind\": \"cifar10\"}}.",
-        plots=("accuracy-vs-batch", "accuracy-at-equal-time", "accuracy-at-equal-train-loss", "loss-curves",
+        plots=("accuracy-vs-batch", "accuracy-at-equal-time", "accuracy-at-equal-train-loss", "train-loss-over-updates",
                "grad-norm-vs-batch", "seconds-per-epoch"),
         claims=(
             Claim(

@@ -91,7 +91,7 @@ STUDIES = (
         doc="A line through the origin is fitted to y = 0 from w = 1, with half the squared error, rows in their order "
         "and the rate 0.1. Each batch's gradient is w times the mean of the squares of its x. Two small batches come "
         "nearer to 0 than one large batch at the same rate; at the rate 0.185 the large one comes as far.",
-        plots=("worked-example", "grad-norm-curves"),
+        plots=("worked-example",),
         claims=(
             Claim("first-batch", "After the batch -2, 0, 2 the weight is 0.733.", "equation 6.7.2",
                   _exactly(AtStep(metric=WEIGHT, step=2), At(variant=PARTS), 0.7333)),
@@ -111,7 +111,7 @@ STUDIES = (
         question="How do twenty updates an epoch, each from one sample, compare with one from all twenty?",
         doc="A line is fitted to twenty points. The full batch makes one update an epoch, straight downhill; single "
         "samples make twenty, in a zig-zag. The order of the rows is new in every epoch, drawn once, or as they come.",
-        plots=("paths", "loss-curves", "val-loss-curves"),
+        plots=("paths", "train-loss-over-epochs"),
         claims=(
             Claim("twenty-updates", "Single samples make twenty updates where the full batch makes one.", "figure 3.8",
                   Compare(quantity="updates", a=At(variant="never shuffled", batch_size=1),
@@ -134,7 +134,7 @@ STUDIES = (
         doc="Linear regression at one rate. Summed gradients grow with the batch, so that the rate of a single row is "
         "too large for a batch. In the third arm nothing is learnt, so that all gradients are taken at the same "
         "weights: the mean of the norms of the parts is at least the norm of the whole batch's gradient.",
-        plots=("grad-norm-vs-batch", "loss-curves", "grad-norm-curves"),
+        plots=("grad-norm-vs-batch", "loss-over-updates"),
         claims=(
             Claim("sum-explodes", "Summed over the full batch, training diverges at the rate of single rows.",
                   "figure 6.7.4", Diverges(at=At(variant="sum", batch_size="full"))),

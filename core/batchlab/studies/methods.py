@@ -156,7 +156,7 @@ STUDIES = (
         "batch: the linear rule with and without a gradual warm-up, LARS, LAMB, RMSprop warm-up with a slow start, and "
         "SWAP, whose four members, trained with small batches, are averaged. Its members train one after another: its "
         "epochs are those of all of them, where machines side by side would need fewer.",
-        plots=("accuracy-by-variant", "final-loss-by-variant", "loss-curves", "val-loss-curves"),
+        plots=("accuracy-by-variant", "final-loss-by-variant", "train-loss-over-epochs", "val-loss-over-epochs"),
         claims=_claims(
             "the recipes' papers; lecture notes, figures 3.9 to 3.13",
             ("plain-loses", "At one rate and equal epochs a large batch ends with a lower accuracy than a small one.",
@@ -185,7 +185,7 @@ STUDIES = (
         "augmentation, conservative training (three steps on each batch, held near its start), adversarial training by "
         "the sign of the gradient, stability under noise, SAM and ASAM. All have equal epochs; conservative training "
         "takes three gradients an update, SAM and ASAM two, the adversaries two passes.",
-        plots=("accuracy-by-variant", "final-loss-by-variant", "val-loss-curves"),
+        plots=("accuracy-by-variant", "final-loss-by-variant", "val-loss-over-epochs"),
         claims=_claims(
             "Keskar 2017, section 4; lecture notes on sharp minima",
             ("gap", "A large batch ends with a lower validation accuracy than a small one.", _better("small batch")),

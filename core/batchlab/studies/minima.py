@@ -167,7 +167,7 @@ STUDIES = (
         doc="Networks of the paper with ADAM, 256 rows against a tenth of the data. F2 wants TIMIT: add it as data of "
         "your own and a variant that names it. What the sources call overfitting is measured: whether the validation "
         "loss ends above its minimum.",
-        plots=("sharpness-vs-batch", "accuracy-vs-batch", "val-loss-curves"),
+        plots=("sharpness-vs-batch", "accuracy-vs-batch", "val-loss-over-epochs"),
         claims=(
             Claim("equal-training", "Both batches train equally well", "Keskar et al. 2017, table 2",
                   _large_against_small("train_accuracy", "equal", 0.02)),

@@ -43,7 +43,7 @@ STUDIES = (
         question="Which initial weights can be trained from, and what does regularisation change, at each batch size?",
         doc="A network of three hidden layers, at a small and a large batch with rates in proportion. Six schemes of "
         "initial weights; then, from torch's own, weight decay, dropout and label smoothing beside none of them.",
-        plots=("accuracy-by-variant", "accuracy-vs-batch", "loss-curves", "val-loss-curves", "grad-norm-curves"),
+        plots=("accuracy-by-variant", "train-loss-over-epochs", "val-loss-over-epochs", "grad-norm-over-epochs"),
         claims=(
             Claim("zero-cannot-learn", "From zero weights a network with hidden layers does not learn.", "folklore",
                   Exceeds(quantity="train_accuracy", at=At(variant="zero", batch_size=16), number=0.2,

@@ -61,7 +61,7 @@ STUDIES = (
         question="Does a rate that grows with the batch keep the best validation loss where it is?",
         doc="The textbook's rate for each batch size, against the rate 0.05 for all of them, and against three rules "
         "that start from 0.05 at batch 1. What is compared is the lowest validation loss of a run.",
-        plots=("matched-rates", "best-val-loss-vs-batch", "val-loss-curves"),
+        plots=("matched-rates", "val-loss-over-epochs"),
         claims=(
             Claim(
                 "matched-is-flat", "With matched rates the best validation loss hardly depends on the batch size.",

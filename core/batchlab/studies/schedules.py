@@ -104,8 +104,7 @@ STUDIES = (
         doc="One network, one first rate and equal epochs under sixteen schedules. The rates can be looked at without "
         "training; the one cycle moves the momentum with the rate.",
         plots=(
-            "lr-curves", "train-loss-over-epochs", "val-accuracy-over-epochs", "accuracy-by-variant",
-            "momentum-over-updates",
+            "lr-curves", "train-loss-over-epochs", "val-loss-over-epochs", "accuracy-by-variant",
         ),
         claims=(
             Claim(
@@ -129,7 +128,7 @@ STUDIES = (
         question="Which rates can a network be trained with at all, by batch size and optimizer?",
         doc="The rate rises by the same factor at every update, over six powers of ten. The loss falls, then explodes. "
         "Several rules read a rate off that curve; how far they are apart is part of the answer.",
-        plots=("lr-range-test", "lr-schedule"),
+        plots=("lr-range-test", "val-accuracy-over-updates", "lr-over-updates"),
         claims=(
             Claim(
                 "loss-falls-first", "As the rate rises, the loss falls at first.", "002",
@@ -155,7 +154,7 @@ STUDIES = (
         question="What does a learning rate that is far too low, low, good, high or far too high look like?",
         doc="One network at five rates. Each curve is put into one of four classes by a rule that looks at the "
         "training loss alone: how it ends against the best of them, and whether it was still falling.",
-        plots=("initial-lr", "train-loss-over-epochs", "accuracy-vs-lr"),
+        plots=("initial-lr", "accuracy-vs-lr"),
         claims=(
             Claim(
                 "too-low-is-slow", "With a rate that is far too low, training converges very slowly.", "002",

@@ -88,7 +88,7 @@ STUDIES = (
         doc="Heavy-ball momentum 0, 0.5, 0.9 and 0.99 on five surfaces and on a network. A step is minus the rate "
         "times the gradient, plus momentum times the previous step. The start differs a little from seed to seed. "
         "A saddle with slopes of 1 is left at the rate z, the largest root of z^2 - (1 + m + lr) z + m = 0.",
-        plots=("paths", "step-parts", "escape-times", "val-loss-curves"),
+        plots=("paths", "step-parts", "escape-times", "accuracy-vs-momentum"),
         claims=(
             Claim("plain-on-plateau", "On the plateau plain descent is still far from the minimum.", "figure 3.15",
                   Exceeds(quantity="val_loss", at=At(variant="plateau", momentum=0.0), number=0.5)),
@@ -118,7 +118,7 @@ STUDIES = (
         doc="The loss of each row is a surface and a slope of its own; the slopes of all rows cancel. The full batch "
         "starts where the surface is level, and stays. A row drawn alone has a slope there. A run has left when it is "
         "farther than 1 from the start. Beside it: a higher rate, and a cyclic one, in the local minimum.",
-        plots=("escape-times", "paths", "val-loss-curves"),
+        plots=("escape-times", "paths"),
         claims=(
             Claim("full-stays", "On the saddle, the full batch does not move.", "figure 6.7.6",
                   _stays("saddle")),

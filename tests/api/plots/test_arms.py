@@ -80,6 +80,13 @@ def test_batch_sizes_that_follow_the_variant_are_not_told_along_the_variants() -
     assert arms(points, "lr").colours == ("batch 1", "batch 4")
 
 
+def test_variants_with_one_batch_size_each_take_the_colour_over_training() -> None:
+    found = arms([p(b, variant=v) for v, b in (("all small", 16), ("half", 320), ("all large", 320))], "")
+    assert (found.colours, found.panels, found.ordered) == (("all small", "half", "all large"), ("",), False)
+    several = arms([p(b, variant=v) for v in ("a", "b") for b in (1, 4)], "")
+    assert (several.colours, several.panels) == (("batch 1", "batch 4"), ("a", "b"))
+
+
 def test_numbers_that_a_rule_sets_for_each_batch_size_make_no_lines() -> None:
     """Adam's rule moves its betas with the batch: a point's numbers say nothing that its batch size does not."""
     betas = {8: 0.9, 32: 0.6}

@@ -173,3 +173,11 @@ def test_an_axis_of_numbers_takes_the_scale_they_need(values: tuple[float, ...],
     assert low < values[0] <= values[-1] < high
     moved = found.beside(values[-1], 5)
     assert found.pixel(moved) - found.pixel(values[-1]) == pytest.approx(5)
+
+
+def test_arms_without_the_quantity_make_no_lines_and_the_one_that_has_it_is_named(source: Make, cell: Make) -> None:
+    surface = [cell(1, s, momentum=m, variant="saddle", result={"loss": 1.0}) for m in (0.0, 0.9) for s in range(3)]
+    network = [cell(32, s, momentum=m, variant="network") for m in (0.0, 0.9) for s in range(3)]
+    found = PLOTS["accuracy-vs-momentum"].numbers(source([*surface, *network], momentum=[0.0, 0.9]))
+    assert found.arms.labels == ("",)
+    assert "network alone" in found.lines

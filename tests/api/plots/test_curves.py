@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from batchlab_api.plots import PLOTS
+from batchlab_api.plots import PLOTS, Options
 from batchlab_api.plots import curves as module
 from batchlab_api.plots.curves import Curves, drawable
 
@@ -84,6 +84,37 @@ def test_learning_rates_make_rows_beside_fewer_batch_sizes(source: Make, series:
     assert found.arms == ("lr 0.1", "lr 0.5")
     assert found.batch_sizes == (1, 2, 8, 16)
     assert len(found.curves) == 8
+
+
+def test_arms_with_a_batch_size_each_are_panels_without_empty_places(source: Make, series: Make) -> None:
+    sizes = {"small batch": 16, "large batch": 256, "LARS": 256, "LAMB": 256}
+    plot = PLOTS["val-loss-curves"]
+    found = plot.numbers(source(series=[series(b, "val_loss", variant=v) for v, b in sizes.items()]))
+    assert found.sparse
+    assert "grey: the other curves" in found.lines
+    drawn = plot.chart(found, Options()).to_dict()
+    panels = [
+        (row["name"][0], row["row"], row["column"])
+        for data in drawn["datasets"].values()
+        for row in data
+        if "name" in row
+    ]
+    assert panels == [("small batch", 0, 0), ("large batch", 0, 1), ("LARS", 0, 2), ("LAMB", 0, 3)]
+
+
+def test_a_table_with_a_gap_stays_a_table(source: Make, series: Make) -> None:
+    pairs = [(b, v) for v in ("a", "b") for b in (1, 4, 16) if (b, v) != (1, "b")]
+    found = numbers("loss-curves", source(series=[series(b, variant=v) for b, v in pairs]))
+    assert (found.sparse, found.arms, found.batch_sizes) == (False, ("a", "b"), (1, 4, 16))
+
+
+def test_equal_updates_have_an_axis_of_epochs_for_each_batch_size(source: Make, series: Make) -> None:
+    plot = PLOTS["loss-curves"]
+    ends = {1: 0.2, 16: 3.0, 64: 12.0}
+    found = plot.numbers(source(series=[series(b, x=[end / 4, end / 3, end / 2, end]) for b, end in ends.items()]))
+    assert found.span == "own"
+    assert not any(line.startswith("grey") for line in found.lines)
+    assert plot.chart(found, Options()).to_dict()["resolve"]["scale"] == {"x": "independent"}
 
 
 def test_the_more_series_the_fewer_points_are_asked_for(source: Make, cell: Make) -> None:

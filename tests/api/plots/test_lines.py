@@ -52,6 +52,85 @@ def test_a_wide_range_takes_a_log_axis_that_counts_what_it_cannot_show(source: M
     assert lines("val-loss-over-epochs", source(series=many)).log
 
 
+def test_a_loss_takes_a_log_axis_sooner_than_other_numbers(source: Make, series: Make) -> None:
+    fifteen = {"mean": [15.0, 4.0, 2.0, 1.0], "lo": [14.0, 3.0, 1.0, -1.0], "hi": [16.0, 5.0, 3.0, 3.0]}
+    loss, norm = (source(series=[series(4, metric, **fifteen)]) for metric in ("val_loss", "grad_norm"))
+    found = lines("val-loss-over-epochs", loss)
+    assert (found.log, lines("grad-norm-over-epochs", norm).log) == (True, False)
+    assert "bands that reach zero are cut" in found.lines
+
+
+def test_ends_far_apart_take_a_log_axis_from_the_first_point_on(source: Make, series: Make) -> None:
+    short = series(1, "val_loss", variant="one by one", x=[0.0, 0.1, 0.2, 0.3])
+    long = series(64, "val_loss", variant="all at once", x=[0.0, 2.0, 4.0, 8.0])
+    plot, made = PLOTS["val-loss-over-epochs"], source(series=[short, long])
+    found = plot.numbers(made)
+    assert (found.span, found.colours) == ("log", ("one by one", "all at once"))
+    assert [line.x[0] for line in found.drawn] == [0.1, 2.0]
+    assert "Epoch on a log axis, without the start at 0" in found.lines
+    assert [0.1, 8.0] in _scales(plot.chart(found, Options()).to_dict(), "log")
+
+
+def test_a_line_that_diverged_at_once_leaves_the_axis_of_the_others(source: Make, series: Make) -> None:
+    at_once = series(4, "val_loss", variant="b", x=[0.0, 0.01, 0.02, 0.03], diverged_at=3)
+    found = lines("val-loss-over-epochs", source(series=[series(4, "val_loss", variant="a"), at_once]))
+    assert found.span == "shared"
+
+
+def test_panels_that_end_far_apart_have_an_x_axis_each(source: Make, series: Make) -> None:
+    ends = {"surface": 100.0, "network": 900.0}
+    every = [
+        series(b, "val_loss", variant=v, x=[0.0, end / 4, end / 2, end]) for v, end in ends.items() for b in (1, 4)
+    ]
+    plot, made = PLOTS["val-loss-over-updates"], source(series=every)
+    found = plot.numbers(made)
+    drawn = plot.chart(found, Options()).to_dict()
+    assert found.span == "own"
+    assert drawn["resolve"] == {"scale": {"x": "independent"}, "axis": {"x": "independent"}}
+
+
+def test_more_names_than_can_be_told_apart_have_a_panel_each_over_the_others(source: Make, series: Make) -> None:
+    names = [f"schedule {i}" for i in range(16)]
+    plot = PLOTS["val-loss-over-epochs"]
+    few, many = (
+        plot.numbers(source(series=[series(4, "val_loss", variant=v) for v in some])) for some in (names[:6], names)
+    )
+    assert (few.single, few.colours, few.panels) == (False, tuple(names[:6]), ("",))
+    assert (many.single, many.colours, many.panels) == (True, ("",), tuple(names))
+    assert "grey: the other lines" in many.lines and not any("shown" in line for line in many.lines)
+    assert [row["line"] for row in plot.rows(many)] == names
+    drawn = plot.chart(many, Options()).to_dict()
+    behind = [row["of"] for data in drawn["datasets"].values() for row in data if "of" in row] or [
+        row["of"] for part in drawn["spec"]["layer"] for row in part.get("data", {}).get("values", [])
+    ]
+    assert behind == names
+
+
+def test_batch_sizes_are_a_staircase_of_what_was_planned(source: Make, series: Make) -> None:
+    comb = [320.0, 158.0, 320.0, 158.0]
+    one = series(320, "batch_size", mean=comb, max=comb, lo=comb, hi=comb)
+    made = source(series=[one])
+    found = lines("batch-size-over-epochs", made)
+    assert made.asked[0][1] == 5000
+    assert (found.steps, found.drawn[0].mean.tolist()) == ("step-before", [320.0, 320.0])
+    assert "without the short batch at the end of an epoch" in found.lines
+
+
+def test_lines_that_diverged_are_seen_to_leave_a_log_axis(source: Make, series: Make) -> None:
+    wide = series(4, "val_loss", variant="a", mean=[1.0, 0.1, 0.02, 0.01])
+    wild = series(4, "val_loss", variant="b", mean=[1.0, 10.0, 1e20, 1e30], diverged_at=812)
+    plot = PLOTS["val-loss-over-epochs"]
+    drawn = plot.chart(plot.numbers(source(series=[wide, wild])), Options()).to_dict()
+    assert 30 < max(_domains(drawn)) < 60
+
+
+def _scales(part: Any, kind: str) -> list[list[float]]:
+    if isinstance(part, dict):
+        own = [part["domain"]] if part.get("type") == kind and "nice" in part else []
+        return [*own, *(found for inner in part.values() for found in _scales(inner, kind))]
+    return [found for inner in part for found in _scales(inner, kind)] if isinstance(part, list) else []
+
+
 def test_a_diverged_line_does_not_set_the_scale(source: Make, series: Make) -> None:
     wild = series(4, "val_loss", variant="b", mean=[1.0, 10.0, 1e20, 1e30], diverged_at=812)
     plot = PLOTS["val-loss-over-epochs"]

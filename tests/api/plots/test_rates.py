@@ -67,6 +67,31 @@ def test_a_range_test_marks_what_its_rules_say() -> None:
     plot.chart(numbers, Options()).to_dict()
 
 
+def test_a_range_test_ends_where_its_loss_has_risen_and_counts_what_lies_beyond() -> None:
+    rates = 1e-5 * 1e6 ** (np.arange(200) / 199)
+    x = np.log10(rates)
+    losses = 2.0 - 1 / (1 + np.exp(-3 * (x + 2))) + 3 / (1 + np.exp(-30 * (x + 0.5)))
+    read = [series("loss", losses), series("lr", rates), series("val_accuracy", [0.1, 0.5, 0.9], [10, 70, 200])]
+    plot = RangeTestPlot()
+    numbers = plot.numbers(InMemorySource([make_cell()], read, **BASE, schedule={"kind": "range_test", "end": 1e6}))
+    (course,) = numbers.courses
+    assert np.all(course.losses[:-1] <= course.top) and course.losses[-1] > course.top
+    beyond = {rule for rule, rate in course.suggestions.items() if rate > course.rates[-1]}
+    assert PEAK in beyond
+    noun = "suggestion" if len(beyond) == 1 else "suggestions"
+    assert f"{len(beyond)} {noun} beyond the rise not shown" in numbers.lines
+    drawn = plot.chart(numbers, Options()).to_dict()
+    (values,) = drawn["datasets"].values()
+    assert {d["rule"] for d in values if "rule" in d} == course.suggestions.keys() - beyond
+    bottoms = [p["scale"]["domain"][0] for p in _encodings(drawn) if p.get("field") == "loss" and "scale" in p]
+    assert min(bottoms) > 0.8
+
+
+def _encodings(part: Any) -> list[dict[str, Any]]:
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [*([part] if isinstance(part, dict) else []), *(found for one in inner for found in _encodings(one))]
+
+
 def test_first_rates_are_named_by_their_class() -> None:
     curves = {0.001: [2.3, 2.29, 2.28], 0.1: [2.3, 0.5, 0.1], 9.0: [2.3, 40.0, 90.0]}
     read = [series("train_loss", mean, [0, 1, 2], lr=lr, cell=str(lr)) for lr, mean in curves.items()]
@@ -96,7 +121,17 @@ def test_matched_rates_are_written_where_they_change() -> None:
     drawn = plot.chart(numbers, Options()).to_dict()
     (values,) = drawn["datasets"].values()
     labels = [(d["line"], d["label"]) for d in values]
-    assert sorted(label for line, label in labels if line == "fixed") == ["", "", "0.1"]
+    assert [label for line, label in labels if line == "matched"] == ["0.1", "0.4", "1.6"]
+    assert {label for line, label in labels if line == "fixed"} == {""}
+    assert "numbers: the rates of matched" in numbers.lines
+
+
+def test_rates_are_written_for_the_variant_that_lists_them() -> None:
+    cells = [make_cell(b, s, 0.1 * b, variant=v) for v in ("linear", "by hand") for b in (1, 4) for s in range(3)]
+    listed = {"lr": {"rule": "table", "base": None, "values": {"1": 0.1, "4": 0.4}}}
+    variants = [{"name": "linear", "lr": {"rule": "linear", "base_batch": 1}}, {"name": "by hand", **listed}]
+    source = InMemorySource(cells, [], **BASE, variants=variants)
+    assert MatchedRates().numbers(source).told == "by hand"
 
 
 def test_weights_are_compared_after_equal_rows() -> None:

@@ -80,3 +80,11 @@ def test_nothing_is_lost_by_wrapping() -> None:
 )
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert words.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(210.4, "210"), (9949, "9900"), (-1234.0, "-1200"), (10_000, "1e4"), (12_345, "1.2e4"), (0, "0")],
+)
+def test_numbers_below_ten_thousand_need_no_exponent(value: float, text: str) -> None:
+    assert words.number(value, 2) == text
