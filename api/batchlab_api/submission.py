@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from batchlab import cost
 from batchlab.cell import Cell
 from batchlab.datasets.user import filled
 from batchlab.experiment import ExperimentSpec
@@ -45,7 +46,7 @@ def dry_run(lab: Lab, document: Any) -> Response:
         updates=costs.updates,
         analyses=costs.analyses,
         storage=costs.storage_bytes,
-        eta_seconds=eta(costs.updates, living),
+        eta_seconds=eta(costs, living),
         warnings=warnings(costs, living),
     )
     return Response(report.model_dump_json(), media_type="application/json")
@@ -122,7 +123,7 @@ def _is_there(cell: Cell, there: set[str]) -> bool:
     return (cell.queue if cell.device in ("cpu", "cuda") else cell.device) in there
 
 
-def eta(updates: int, living: Rows) -> float | None:
-    """Seconds for so many updates at the speeds that the living workers last measured; None where none has any."""
+def eta(costs: Plan, living: Rows) -> float | None:
+    """Seconds for these cells at the speeds that the living workers last measured; None where none has any."""
     speed = sum(max(row["speeds"].values(), default=0.0) for row in living)
-    return updates / speed if speed > 0 else None
+    return sum(map(cost.seconds, costs.cells)) / speed if speed > 0 else None

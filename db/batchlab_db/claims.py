@@ -39,7 +39,10 @@ __all__ = [
 MOST_TRIES = 16
 
 _COUNT_BLOCK = text(
-    "UPDATE slices SET blocks = blocks + 1, updates = updates + :updates WHERE id = :slice AND blocks = :before"
+    """
+    UPDATE slices SET blocks = blocks + 1, updates = updates + :updates, work = work + :work
+    WHERE id = :slice AND blocks = :before
+    """
 )
 _STEPS = text("UPDATE cells SET steps_done = :steps WHERE id = :cell")
 _END = text(
@@ -96,12 +99,13 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
     ids = {cell.position: cell.id for cell in lease.cells}
     rows = list(_rows(ids, block))
     weights = kept.serialised(rows)
+    done = {"updates": sum(cell.n for cell in block.cells.values()), "work": lease.work(block)}
 
     def work(connection: Connection) -> None:
         progress = checkpoint is not None or bool(ends)
         if not enter(connection, lease, phase, progress=progress, ending="finished" if last else ""):
             return
-        count = {"slice": lease.slice_id, "before": lease.blocks, "updates": _updates(block)}
+        count = {"slice": lease.slice_id, "before": lease.blocks, **done}
         if not connection.execute(_COUNT_BLOCK, count).rowcount:
             return  # stored by a commit whose answer was lost
         _store(connection, rows)
@@ -119,10 +123,6 @@ def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None 
     lease.blocks += 1
     lease.open -= ends
     lease.finished = last
-
-
-def _updates(block: Block) -> int:
-    return sum(max((len(values) for values in cell.updates.values()), default=0) for cell in block.cells.values())
 
 
 def _store(connection: Connection, rows: Sequence[tuple[int, CellBlock]]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchlab.engines.base import Block
 from sqlalchemy import Connection, Engine, text
 
 from batchlab_db.engine import transact
@@ -31,6 +32,8 @@ class LeasedCell:
     point: Mapping[str, Any]
     steps_done: int
     status: str
+    work: float
+    """Of an update."""
 
     @property
     def ended(self) -> bool:
@@ -60,6 +63,10 @@ class Lease:
     """Recorded under this lease."""
     finished: bool = False
     """Every cell has ended: the cohort is closed, and there is nothing to hand on."""
+
+    def work(self, block: Block) -> float:
+        """Seconds, as `batchlab.cost` guesses them, of a block of these cells."""
+        return sum(cell.work * block.cells[cell.position].n for cell in self.cells if cell.position in block.cells)
 
     def __str__(self) -> str:
         return f"cohort {self.cohort_id} under epoch {self.epoch}"

@@ -46,6 +46,8 @@ _SHOWN = f"""
                 coalesce(sum(steps_done), 0)::bigint AS updates_done,
                 coalesce(sum(steps_total - steps_done) FILTER (WHERE status IN ('queued', 'running')), 0)::bigint
                     AS updates_left,
+                coalesce(sum((steps_total - steps_done) * work) FILTER (WHERE status IN ('queued', 'running')), 0)
+                    AS work_left,
                 coalesce(array_agg(DISTINCT {_NEED}) FILTER (WHERE status IN ('queued', 'running')), '{{}}') AS needs
             FROM cells WHERE experiment_id = e.id
         ) c
@@ -56,7 +58,7 @@ _SHOWN = f"""
                   WHERE experiment_id = e.id GROUP BY 1) counted
         ) a
         CROSS JOIN LATERAL (
-            SELECT (sum(updates) / nullif(extract(epoch FROM clock_timestamp() - min(started_at)), 0))::float8 AS speed
+            SELECT (sum(work) / nullif(extract(epoch FROM clock_timestamp() - min(started_at)), 0))::float8 AS speed
             FROM slices WHERE experiment_id = e.id AND started_at > clock_timestamp() - make_interval(secs => :recent)
         ) recent
     ) shown
@@ -95,8 +97,9 @@ class Page:
 
 def experiment(connection: Connection, experiment_id: str, alive_seconds: float) -> Row:
     """One experiment: its columns with `spec` and `metrics`, `status`, cells by status (`queued` .. `cancelled`),
-    `updates_done`, `updates_left`, `analyses` by status, `analysed` (the kinds of those that have succeeded), and
-    `speed` (updates a second of late; None where nothing ran).
+    `updates_done`, `updates_left`, `work_left` (seconds as `batchlab.cost` guesses them), `analyses` by status,
+    `analysed` (the kinds of those that have succeeded), and `speed` (such seconds a second of late; None where nothing
+    ran).
 
     Raises NotFound.
     """
@@ -124,7 +127,7 @@ def eta_seconds(row: Row) -> float | None:
         return 0.0
     if row["status"] != "running" or not row["speed"]:
         return None
-    return float(row["updates_left"] / row["speed"])
+    return float(row["work_left"] / row["speed"])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from batchlab_db.outcomes import touch
 Json = Mapping[str, Any]
 
 _MEMBERS = text(
-    "SELECT id, position, point, status, environment FROM cells WHERE cohort_id = :cohort ORDER BY id FOR NO KEY UPDATE"
+    "SELECT id, position, point, status, environment, work FROM cells WHERE cohort_id = :cohort ORDER BY id "
+    "FOR NO KEY UPDATE"
 )
 _START = text(
     """
@@ -67,5 +68,6 @@ def _leased(members: Sequence[RowMapping], kept: Mapping[int, int]) -> tuple[Lea
     cells = []
     for row in sorted(members, key=lambda row: int(row["position"])):
         status = "running" if row["id"] in kept else row["status"]
-        cells.append(LeasedCell(row["id"], row["position"], row["point"], max(kept.get(row["id"], 0), 0), status))
+        done = max(kept.get(row["id"], 0), 0)
+        cells.append(LeasedCell(row["id"], row["position"], row["point"], done, status, row["work"]))
     return tuple(cells)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchlab import metrics
+from batchlab import cost, metrics
 from batchlab.cell import Cell
 from batchlab.experiment import ExperimentSpec
 from batchlab.plan import Plan
@@ -99,6 +99,7 @@ def cell_row(cell: Cell) -> dict[str, Any]:
         "queue": cell.queue,
         "isolated": cell.isolated,
         "steps_total": cell.steps,
+        "work": cost.of_an_update(cell),
     }
 
 

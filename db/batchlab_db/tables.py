@@ -157,6 +157,8 @@ class Cell(Base):
     """The cohort's fingerprint, and `seams`: the steps at which it changed."""
     steps_done: Mapped[int] = mapped_column(server_default="0")
     steps_total: Mapped[int]
+    work: Mapped[float] = mapped_column(server_default="0.0001")
+    """What an update takes, as `batchlab.cost` guesses it."""
     rewind: Mapped[int] = mapped_column(server_default="0")
     """How often stored steps were taken back (readers then drop what they have)."""
     result: Mapped[Json | None]
@@ -337,7 +339,7 @@ class Worker(Base):
     """idle, busy, draining, or paused: disk."""
     cohort_id: Mapped[int | None]
     speeds: Mapped[Json] = mapped_column(server_default=text("'{}'"))
-    """Measured updates per second by engine, for the estimate of the time left."""
+    """Measured seconds of work (`batchlab.cost`) per second by engine, for the estimate of the time left."""
     started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
@@ -378,6 +380,8 @@ class Slice(Base):
     outcome: Mapped[str | None]
     """handed_on, finished, fenced, lost, failed, stopped."""
     updates: Mapped[int] = mapped_column(server_default="0")
+    work: Mapped[float] = mapped_column(server_default="0")
+    """The work of these updates."""
     blocks: Mapped[int] = mapped_column(server_default="0")
     """Blocks recorded: tells a write that is run again from one that is new."""
 

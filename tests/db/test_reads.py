@@ -81,13 +81,22 @@ def test_progress_counts_cells_by_status_and_updates(bench: Bench) -> None:
     assert (row["updates_done"], row["updates_left"], row["updates_total"]) == (STEPS + 2, 2 * STEPS - 2, 3 * STEPS)
 
 
+def test_the_time_left_counts_an_update_of_many_rows_for_more(bench: Bench) -> None:
+    experiment = bench.submit(batch_sizes=[1, "full"])
+    bench.finish(bench.hold())
+    bench.sql("UPDATE slices SET started_at = clock_timestamp() - interval '10 s'")
+    small, large = (row.work for row in bench.sql("SELECT work FROM cells ORDER BY batch_size"))
+    assert large > small
+    assert reads.eta_seconds(shown(bench, experiment)) == pytest.approx(10 * large / small, rel=0.2)
+
+
 def test_the_time_left_follows_the_speed_of_recent_slices(bench: Bench) -> None:
     experiment = bench.submit(seeds=2)
     assert reads.eta_seconds(shown(bench, experiment)) is None
     bench.finish(bench.hold())
     bench.sql("UPDATE slices SET started_at = clock_timestamp() - interval '60 s'")
     row = shown(bench, experiment)
-    assert row["speed"] == pytest.approx(STEPS / 60, rel=0.2)
+    assert row["speed"] == pytest.approx(row["work_left"] / 60, rel=0.2)
     assert reads.eta_seconds(row) == pytest.approx(60, rel=0.2)
     bench.sql("UPDATE slices SET started_at = clock_timestamp() - interval '1 hour'")
     assert reads.eta_seconds(shown(bench, experiment)) is None

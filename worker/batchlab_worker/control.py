@@ -18,7 +18,7 @@ class Control:
     analysis_id: str | None = None
     """What is being analysed."""
     speeds: dict[str, float] = field(default_factory=dict)
-    """Measured updates per second by engine."""
+    """Measured seconds of work (`batchlab.cost`) per second, by engine."""
     _left_at: float = 0.0
 
     def leave(self, exit_status: int = 0) -> None:
@@ -46,9 +46,9 @@ class Control:
             return "busy"
         return "paused: disk" if self.paused else "idle"
 
-    def note_speed(self, engine: str, updates: int, seconds: float) -> None:
+    def note_speed(self, engine: str, work: float, seconds: float) -> None:
         """Keep a moving average of how fast `engine` trains here."""
-        if updates <= 0 or seconds <= 0:
+        if work <= 0 or seconds <= 0:
             return
-        now = updates / seconds
+        now = work / seconds
         self.speeds[engine] = 0.7 * self.speeds.get(engine, now) + 0.3 * now

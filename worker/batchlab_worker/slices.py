@@ -10,7 +10,7 @@ import structlog
 from batchlab import engines, state
 from batchlab.cell import Cell
 from batchlab.datasets import Dataset
-from batchlab.engines.base import Block, CellBlock, Snapshot
+from batchlab.engines.base import Block, Snapshot
 from batchlab_db import claims
 from batchlab_db.errors import Fenced
 from batchlab_db.leases import Lease
@@ -56,6 +56,8 @@ class Slice(Stretch):
         super().__init__(bench, lease, began)
         self.updates = 0
         """Of all its cells together."""
+        self.done = 0.0
+        """The work of these updates."""
         self.train_seconds = 0.0
         self.dataset: Dataset | None = None
 
@@ -103,7 +105,8 @@ class Slice(Stretch):
             crash.point("after-checkpoint")
             pace.saved(len(checkpoint), time.monotonic() - began)
         crash.point("after-block")
-        self.updates += sum(map(updates_of, block.cells.values()))
+        self.updates += sum(cell.n for cell in block.cells.values())
+        self.done += self.lease.work(block)
         self.train_seconds += block.train_seconds
 
     def renew(self, phase: str) -> None:
@@ -120,7 +123,7 @@ class Slice(Stretch):
         seconds = time.monotonic() - self.began
         lease, me = self.lease, self.bench.me
         if outcome in ("finished", "handed_on"):
-            self.bench.control.note_speed(lease.engine, self.updates, seconds)
+            self.bench.control.note_speed(lease.engine, self.done, seconds)
         log.info(
             "slice",
             outcome=outcome,
@@ -135,8 +138,3 @@ class Slice(Stretch):
             training=round(self.train_seconds, 3),
             **({} if self.message is None else {"message": self.message}),
         )
-
-
-def updates_of(cell: CellBlock) -> int:
-    """Updates of one cell's stretch."""
-    return max((len(values) for values in cell.updates.values()), default=0)

@@ -65,6 +65,11 @@ class CellBlock:
     ending: Ending | None = None
     kept: Mapping[int, Kept] = field(default_factory=dict)
 
+    @property
+    def n(self) -> int:
+        """Its updates."""
+        return max((len(values) for values in self.updates.values()), default=0)
+
 
 @dataclass(frozen=True)
 class Block:

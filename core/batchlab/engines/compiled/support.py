@@ -88,17 +88,11 @@ def _bytes(cell: Cell) -> int:
     return 4 * cell.batch_size * (sum(getattr(cell.model, "widths", ())) + cell.info.outputs)
 
 
-def seconds(cell: Cell) -> float:
-    """A rough guess at the time that a cell takes: right to a factor of three or so on a processor of today."""
-    weights = sum(map(prod, cell.model.parameters(cell.info.shape, cell.info.outputs).values()))
-    update = FIXED + (STEP + ROW * cell.batch_size) * weights
-    evaluations = 2 + cell.steps // cell.evaluate_every
-    return cell.steps * update + evaluations * (ROW / 3) * weights * cell.info.rows
-
-
 def cohort_size(cells: Sequence[Cell]) -> int:
     """How many of these cells, from the first, are about `SECONDS_OF_A_COHORT` of work: at least one."""
-    reached = accumulate(map(seconds, cells))
+    from batchlab import cost
+
+    reached = accumulate(map(cost.seconds, cells))
     return next((i for i, total in enumerate(reached, start=1) if total >= SECONDS_OF_A_COHORT), len(cells))
 
 
