@@ -12,6 +12,8 @@ from batchlab.engines.compiled import support
 
 DISPATCH = 1.2e-4
 """Seconds of an update that torch starts from Python, whatever it computes."""
+FILTER = 4
+"""Dimensions of the weights of a convolution over pictures: channels out and in, height and width."""
 FIXED, STEP, ROW = support.FIXED, support.STEP, support.ROW
 """Seconds of a compiled update; of an update for each weight; of a weight for each row that passes it both ways."""
 
@@ -30,10 +32,11 @@ def of_an_update(cell: Cell) -> float:
     return seconds(cell) / max(cell.steps, 1)
 
 
-def _sizes(cell: Cell) -> tuple[int, int]:
+def _sizes(cell: Cell) -> tuple[int, float]:
     """How many weights there are, and multiplications for one row."""
     shapes = list(cell.model.parameters(cell.info.shape, cell.info.outputs).values())
-    # A filter passes over many places: a quarter of the pixels, about, as pictures shrink from layer to layer.
-    places = max(1, prod(cell.info.shape[1:]) // 4) if len(cell.info.shape) == 3 else 1
-    products = sum(prod(shape) * (places if len(shape) == 4 else 1) for shape in shapes)
+    # A filter passes over many places: all pixels in the first layer; where channels have doubled, half of them a side.
+    pixels = prod(cell.info.shape[1:])
+    first = next((shape[0] for shape in shapes if len(shape) == FILTER), 1)
+    products = sum(prod(s) * (pixels * min(1.0, (first / s[0]) ** 2) if len(s) == FILTER else 1) for s in shapes)
     return sum(map(prod, shapes)), products

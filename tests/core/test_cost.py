@@ -37,18 +37,20 @@ def test_what_torch_dispatches_costs_the_more_the_less_it_computes() -> None:
         assert cost.seconds(slow) - cost.seconds(fast) == pytest.approx(100 * (cost.DISPATCH - cost.FIXED))
 
 
-def test_a_filter_is_counted_for_each_place_that_it_passes() -> None:
-    """Against the multiplications of the network itself, as its layers make them: right to a factor of three."""
-    [cell] = cells(model={"kind": "lenet"}, batch_sizes=[1024])
-    network = cell.model.build(cell.info.shape, cell.info.outputs)
-    found = {"products": 0}
-
-    def count(layer: Any, _: Any, out: torch.Tensor) -> None:
-        found["products"] += layer.weight[0].numel() * out[0].numel()
-
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [("digits", {"kind": "cnn"}), ("mnist", {"kind": "lenet"}), ("cifar10", {"kind": "resnet", "depth": 20}),
+     ("cifar10", {"kind": "vgg"})],
+)  # fmt: skip
+def test_a_filter_is_counted_for_each_place_that_it_passes(dataset: str, model: dict[str, Any]) -> None:
+    """Against the multiplications that the network makes: right to a factor of three."""
+    [cell] = cells(dataset={"kind": dataset}, model=model, batch_sizes=[1024], evaluate={"every_steps": 100})
+    network = cell.model.build(cell.info.shape, cell.info.outputs).eval()
+    made: list[int] = []
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-            layer.register_forward_hook(count)
+            layer.register_forward_hook(lambda it, _, out: made.append(it.weight[0].numel() * out[0].numel()))
     network(torch.zeros(1, *cell.info.shape))
-    guessed = (cost.of_an_update(cell) - cost.DISPATCH) / (cost.ROW * 1024)
-    assert found["products"] / 3 < guessed < 3 * found["products"]
+    step = cost.DISPATCH + cost.STEP * sum(p.numel() for p in network.parameters())
+    guessed = (cost.of_an_update(cell) - step) / (cost.ROW * (1024 + 3 / 3 * cell.info.rows / 100))
+    assert sum(made) / 3 < guessed < 3 * sum(made)
