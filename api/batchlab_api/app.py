@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from batchlab_db import settings as db_settings
@@ -9,7 +10,7 @@ from batchlab_db.settings import Settings
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from batchlab_api import dashboard, middleware, openapi, problems
+from batchlab_api import dashboard, middleware, openapi, present, problems
 from batchlab_api.hosts import Hosts
 from batchlab_api.lab import Lab
 from batchlab_api.routes import (
@@ -36,6 +37,7 @@ from batchlab_api.routes import (
     workers,
 )
 from batchlab_api.security import guard
+from batchlab_api.shared import Shared
 
 GUARDED = (
     submit,
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None, *, bound_to: str = "127.0.0.1")
         responses=openapi.PROBLEMS,
     )
     app.state.lab = lab
+    app.state.experiments = Shared(partial(present.as_json, lab))
     for module in GUARDED:
         app.include_router(module.router, dependencies=[Depends(guard)])
     app.include_router(health.open_router)

@@ -69,7 +69,7 @@ class Lab:
             return query(connection, *args, **options)
 
 
-def _lab(request: Request) -> Lab:
+async def _lab(request: Request) -> Lab:  # no thread is taken for it
     found: Lab = request.app.state.lab
     return found
 

@@ -26,6 +26,11 @@ def one(lab: Lab, id: str) -> models.Experiment:
     return experiment(lab.read(reads.experiment, id, lab.settings.alive_seconds))
 
 
+def as_json(lab: Lab, id: str) -> bytes:
+    """The experiment as it is now, as its answer's body. Raises NotFound."""
+    return one(lab, id).model_dump_json().encode()
+
+
 def _shown(row: Row) -> dict[str, object]:
     return {**row, "progress": progress.of(row), "links": links.experiment(row["id"])}
 

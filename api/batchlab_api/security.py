@@ -110,12 +110,15 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "local"
 
 
-def guard(
+async def guard(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
 ) -> None:
-    """Let the request pass, or raise: 401 without a good token or cookie, 403 for a write from another site."""
+    """Let the request pass, or raise: 401 without a good token or cookie, 403 for a write from another site.
+
+    It waits for nothing, and is async so that no request goes to a thread and back for it.
+    """
     gate = gate_of(request)
     if not gate.open and bearer is not None:
         gate.check_token(bearer.credentials, address_of(request))

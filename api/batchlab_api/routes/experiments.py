@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from batchlab_api import links, present
 from batchlab_api.lab import LabDep
 from batchlab_api.params import Cursor, ExperimentId, Limit
+from batchlab_api.shared import Shared
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
@@ -35,10 +36,11 @@ def list_experiments(
     return models.ExperimentPage(items=[present.summary(row) for row in page.items], next=page.next)
 
 
-@router.get("/{id}")
-def get_experiment(lab: LabDep, id: ExperimentId) -> models.Experiment:
+@router.get("/{id}", response_model=models.Experiment)
+async def get_experiment(request: Request, id: ExperimentId) -> Response:
     """One experiment with its spec, status and progress."""
-    return present.one(lab, id)
+    shared: Shared = request.app.state.experiments
+    return Response(await shared.get(id), media_type="application/json")
 
 
 @router.get("/{id}/digest")
