@@ -13,7 +13,10 @@ from batchlab_db.outcomes import settle
 from batchlab_db.workers import WorkerInfo
 
 MOST_CELLS = 1024
-"""Cells looked at for one cohort."""
+"""Cells of one cohort at most."""
+FIRST_LOOK, WIDER = 16, 4
+"""So many cells are looked at at first, and so many times as many where the engine would take them all: each is locked
+and read, while whoever else claims of this experiment waits."""
 
 _CANDIDATES = text(
     """
@@ -49,7 +52,11 @@ class Engines(Protocol):
     """What a worker knows of engines and this package does not (it loads no torch)."""
 
     def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
-        """The engine for these cells (of equal `stack_key`), and how many of them from the first it trains together."""
+        """The engine for these cells (of equal `stack_key`), and how many of them from the first it trains together.
+
+        Where it would take all, it is asked again with more of them, if there are more: the answer for the first n
+        cells is that for all of them, but never more than n.
+        """
 
     def fingerprint(self, engine: str, device: str) -> Mapping[str, Any]:
         """Engine, device name, library versions, threads: whatever bits depend on."""
@@ -63,16 +70,20 @@ def device_for(queue: str, me: WorkerInfo) -> str:
 def form(connection: Connection, piece: Piece, me: WorkerInfo, engines: Engines) -> int | None:
     """Make a waiting cohort of the piece's cells; returns its id. Cells that nobody here can read become failed."""
     asked = {"experiment": piece.experiment_id, "stack_key": piece.stack_key, "queue": piece.queue}
-    rows = connection.execute(_CANDIDATES, {**asked, "isolated": piece.isolated, "most": MOST_CELLS}).mappings().all()
-    device = device_for(piece.queue, me)
-    rows, found = _readable(connection, piece.experiment_id, rows)
-    if not rows:
-        return None
-    try:
-        engine, size = engines.choose(found, device)
-    except (ValueError, BatchlabError) as error:  # cells that nobody here can train must not stop the queue
-        _refuse(connection, piece.experiment_id, rows, error)
-        return None
+    device, look = device_for(piece.queue, me), FIRST_LOOK
+    while True:
+        candidates = connection.execute(_CANDIDATES, {**asked, "isolated": piece.isolated, "most": look}).mappings()
+        rows, found = _readable(connection, piece.experiment_id, candidates.all())
+        if not rows:
+            return None
+        try:
+            engine, size = engines.choose(found, device)
+        except (ValueError, BatchlabError) as error:  # cells that nobody here can train must not stop the queue
+            _refuse(connection, piece.experiment_id, rows, error)
+            return None
+        if size < look or look >= MOST_CELLS:
+            break
+        look = min(look * WIDER, MOST_CELLS)
     cohort: int = connection.execute(
         _INSERT,
         {

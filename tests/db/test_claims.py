@@ -1,8 +1,10 @@
 """Slices on real Postgres: claim, record, hand on, and every way of losing the cohort."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
+from batchlab.cell import Cell
 from batchlab_db import claims, experiments, workers
 from batchlab_db.errors import Fenced
 from batchlab_db.reconcile import reconcile
@@ -289,3 +291,26 @@ def test_a_point_comes_to_the_worker_as_it_was_posted(bench: Bench) -> None:
     [cell] = bench.hold().cells
     assert json.loads(json.dumps(cell.point))["batch_entry"] == "10%"
     assert cell.point["batch_size"] == 80
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 64, 65, 200])
+def test_a_cohort_takes_as_many_cells_as_its_engine_says(bench: Bench, size: int) -> None:
+    experiment = bench.submit(seeds=100)
+    lease = bench.claim(bench.worker(), Engines(size))
+    assert lease is not None
+    taken = [cell["ordinal"] for cell in bench.cells(experiment) if cell["cohort_id"] == lease.cohort_id]
+    assert taken == list(range(min(size, 100)))
+
+
+def test_a_claim_looks_at_few_more_cells_than_it_takes(bench: Bench) -> None:
+    class Counting(Engines):
+        most = 0
+
+        def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
+            self.most = max(self.most, len(cells))
+            return super().choose(cells, device)
+
+    engines = Counting(1)
+    bench.submit(seeds=500)
+    assert bench.claim(bench.worker(), engines) is not None
+    assert engines.most < 50
