@@ -32,8 +32,8 @@ SEARCH = {"kind": "keskar", "restarts": 1, "iterations": 10}
 PART = {"kind": "user", "name": "cifar-part"}
 
 
-def _sharpness(rows: int) -> list[dict[str, Any]]:
-    return [{"kind": "sharpness", "rows": rows, "measures": [{**SEARCH, "eps": eps} for eps in (1e-3, 5e-4)]}]
+def _sharpness(rows: int, widths: tuple[float, ...] = (1e-3, 5e-4)) -> list[dict[str, Any]]:
+    return [{"kind": "sharpness", "rows": rows, "measures": [{**SEARCH, "eps": eps} for eps in widths]}]
 
 
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -43,7 +43,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
             "variants": [{"name": "F1", "dataset": {"kind": "mnist"}, "model": {"kind": "keskar", "network": "F1"}}],
             "budget": {"epochs": 4},
             "evaluate": {"every_epochs": 2},
-            "analyses": _sharpness(10_000),
+            "analyses": _sharpness(10_000, (1e-3,)),
         },
     ),
     "keskar-cifar": (
@@ -56,9 +56,9 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
                     "model": {"kind": "cnn", "channels": [8, 16], "width": 64, "norm": {"kind": "batch"}},
                 }
             ],
-            "budget": {"epochs": 12},
+            "budget": {"epochs": 10},
             "evaluate": {"every_epochs": 2},
-            "analyses": _sharpness(5000),
+            "analyses": _sharpness(2000),
         },
     ),
     "skip-connections": (
@@ -67,7 +67,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
             "dataset": PART,
             "model": {"width": 8},
             "schedule": {"kind": "cosine"},
-            "budget": {"epochs": 6},
+            "budget": {"epochs": 4},
             "evaluate": {"every_epochs": 1},
             "seeds": 1,
             "variants": [
@@ -76,7 +76,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
             ],
             "analyses": [
                 {"kind": "landscape", "points": 21, "rows": 512},
-                {"kind": "eigenvalues", "rows": 512, "steps": 20, "tolerance": 0.05},
+                {"kind": "eigenvalues", "rows": 256, "steps": 10, "tolerance": 0.05},
             ],
         },
     ),

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from batchlab.kinds import Kind
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from batchlab.engines.task import Task
 
 Rows = Annotated[int, Field(ge=2)] | None
+LEAST_GROUP = 8
+"""Rows from which on a group's gradient costs about what a batch's does."""
 
 
 class EvaluationProbe(Kind):
@@ -52,6 +54,11 @@ class EvaluationProbe(Kind):
         """Means that take the place of those of single values, by the result's key; `found` has all of these."""
         return {}
 
+    def costs(self, sums: Mapping[str, float], seconds: float) -> dict[str, float | None]:
+        """What measuring took beside so many `seconds` of training, by the result's key; `sums` are those of its
+        metrics over the run."""
+        return {}
+
 
 class TopEigenvalue(EvaluationProbe):
     """The largest eigenvalue of the loss' Hessian, `lambda_max`, beside the edges of stability of the current rate.
@@ -83,14 +90,35 @@ class NoiseScale(EvaluationProbe):
     `noise_scale` with its standard error by the jackknife (`noise_scale_error`), `gradient_scatter` = tr(Sigma) and
     `gradient_signal` = |G|^2 (McCandlish, Kaplan et al. 2018). The result's `mean_noise_scale` is the mean scatter over
     the mean signal: an average of ratios would be biased, and where a signal is near 0, of any size.
+
+    With a `budget` it is measured at as many evaluations as that share of the training's work allows, counted in
+    gradients of rows: so the machine's speed changes no number. What it took in fact is `noise_scale_seconds` and, over
+    the seconds of training, the result's `noise_scale_overhead`.
     """
 
     kind: Literal["noise_scale"] = "noise_scale"
-    evaluated: ClassVar[tuple[str, ...]] = ("noise_scale", "noise_scale_error", "gradient_scatter", "gradient_signal")
+    evaluated: ClassVar[tuple[str, ...]] = ("noise_scale", "noise_scale_error", "gradient_scatter", "gradient_signal",
+                                           "noise_scale_seconds")  # fmt: skip
     rows: Rows = 1000
     """Training rows, the same at every evaluation; all where null."""
     blocks: Annotated[int, Field(ge=3, le=1000)] = 10
     """Of rows, for the jackknife."""
+    group: Annotated[int, Field(ge=1)] = 1
+    """So many rows give one gradient, their mean. With groups the scatter is that of their means, times their rows:
+    less certain, and as cheap as training on these rows. Gradients of single rows cost up to a hundred times that."""
+    budget: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The largest share of the training's work that measuring may take, such as 0.05; at every evaluation where null.
+    Needs groups of at least 8 rows."""
+
+    @model_validator(mode="after")
+    def _affordable(self) -> "NoiseScale":
+        if self.budget is not None and self.group < LEAST_GROUP:
+            raise ValueError(f"a budget needs groups: set group to {LEAST_GROUP} rows or more")
+        if self.rows is not None and self.rows < 3 * self.group:
+            raise ValueError(
+                f"{self.rows} rows are less than 3 groups of {self.group}: take more rows, or smaller groups"
+            )
+        return self
 
     def means(self, found: Mapping[str, float | None]) -> dict[str, float | None]:
         scatter, signal = found.get("mean_gradient_scatter"), found.get("mean_gradient_signal")
@@ -100,7 +128,10 @@ class NoiseScale(EvaluationProbe):
     def evaluate(self, task: "Task") -> "dict[str, Tensor]":
         from batchlab.analyses.watching import noise_scale
 
-        return noise_scale(task, self.rows, self.blocks)
+        return noise_scale(task, self.rows, self.blocks, self.group, self.budget)
+
+    def costs(self, sums: Mapping[str, float], seconds: float) -> dict[str, float | None]:
+        return {"noise_scale_overhead": sums.get("noise_scale_seconds", 0.0) / seconds if seconds > 0 else None}
 
 
 class GradientVariance(EvaluationProbe):

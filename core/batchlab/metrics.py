@@ -4,9 +4,12 @@ PER_UPDATE = ("loss", "lr", "batch_size", "momentum", "step_seconds")
 """At every update, whatever the probes are (momentum only where the optimizer has one)."""
 EVALUATED = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 """At evaluations (accuracies only in classification)."""
-TIMES = frozenset({"step_seconds"})
+TIMES = frozenset({"step_seconds", "noise_scale_seconds"})
 """Measured in seconds: never part of a digest."""
-TIMED_RESULTS = frozenset({"seconds_per_update", "seconds_per_epoch", "seconds_to_target", "timing"})
+TIMED_RESULTS = frozenset(
+    {"seconds_per_update", "seconds_per_epoch", "seconds_to_target", "timing", "noise_scale_seconds",
+     "mean_noise_scale_seconds", "noise_scale_overhead"}
+)  # fmt: skip
 """Keys of a cell's result that hold measured seconds or say how they were measured: never part of a digest."""
 
 _UNITS = {
@@ -21,6 +24,7 @@ _UNITS = {
     "noise_scale": "rows",
     "noise_scale_error": "rows",
     "step_seconds": "s",
+    "noise_scale_seconds": "s",
 }
 
 

@@ -68,6 +68,11 @@ class ProbeKind(Kind):
         """Means that take the place of those of single values, by the result's key; `found` has all of these."""
         return {}
 
+    def costs(self, sums: Mapping[str, float], seconds: float) -> dict[str, float | None]:
+        """What measuring took beside so many `seconds` of training, by the result's key; `sums` are those of its
+        metrics over the run."""
+        return {}
+
 
 class _NormProbe(ProbeKind):
     prefix: ClassVar[str]

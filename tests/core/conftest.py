@@ -14,6 +14,7 @@ from batchlab.datasets import Arrays
 from batchlab.engines import by_name
 from batchlab.engines.base import CellBlock, Ending, State
 from batchlab.expand import expand
+from batchlab.metrics import TIMES
 from batchlab.spec import parse_spec
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -60,7 +61,7 @@ class Trained:
 
     def bits(self) -> dict[str, bytes]:
         """Every curve as bytes, the times aside."""
-        return {name: self.curve(name).tobytes() for name in self.metrics() if name != "step_seconds"}
+        return {name: self.curve(name).tobytes() for name in self.metrics() if name not in TIMES}
 
 
 @pytest.fixture(autouse=True)

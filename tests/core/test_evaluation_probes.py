@@ -7,6 +7,7 @@ import pytest
 from batchlab.analyses.base import Subject, weights_of
 from batchlab.analyses.curvature import Eigenvalues
 from batchlab.analyses.gradient_noise import GradientNoise
+from batchlab.errors import SpecError
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
 
@@ -96,3 +97,33 @@ def test_what_is_measured_at_evaluations_is_counted_in_the_plan(document: Any) -
     limits = WorkLimits(10, 10_000)
     plain, watched = (plan(parse_spec(document(**NORMED, probes=probes)), limits) for probes in ([], PROBES[:2]))
     assert watched.storage_bytes > plain.storage_bytes
+
+
+FRUGAL = {"kind": "noise_scale", "rows": 120, "group": 8, "budget": 0.25}
+
+
+def test_the_noise_is_measured_as_often_as_the_budget_allows_whatever_the_clock_says(cells: Any, train: Any) -> None:
+    (cell,) = cells(**NORMED, budget={"steps": 60}, evaluate={"every_steps": 3}, probes=[FRUGAL])
+    whole = train(cell, block_steps=7)
+    found, steps = whole.curve("noise_scale"), np.array(whole.evaluated_at)
+    measured = steps[np.isfinite(whole.curve("gradient_scatter"))]
+    seen = np.array([cell.examples(int(step)) for step in measured])
+    assert len(measured) == int(0.25 * cell.examples(60) / 120) == 3
+    assert (120 * np.arange(1, len(measured) + 1) <= 0.25 * seen).all()
+    assert (120 * np.arange(1, len(measured) + 1) > 0.25 * (seen - 3 * 32)).all()  # no later than need be
+    for state in whole.states[:-1]:
+        rest = train(cell, state=state)
+        assert found.tobytes().endswith(rest.curve("noise_scale").tobytes())
+        assert rest.result["mean_noise_scale"] == whole.result["mean_noise_scale"]
+    assert whole.result["noise_scale_overhead"] > 0
+    seconds = whole.curve("noise_scale_seconds")
+    assert whole.result["mean_noise_scale_seconds"] == pytest.approx(seconds.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"group": 1}, "a budget needs groups"), ({"rows": 20}, "20 rows are less than 3 groups of 8")],
+)
+def test_a_budget_that_cannot_be_kept_is_refused(changes: Any, message: str, document: Any) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse_spec(document(**NORMED, probes=[FRUGAL | changes]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -10,11 +11,15 @@ from torch import Tensor
 from batchlab.analyses.base import Held, finish
 from batchlab.analyses.edge import edge, per_mean
 from batchlab.analyses.lanczos import ends, lanczos
-from batchlab.analyses.noise import per_example
+from batchlab.analyses.noise import Noise, by_groups, per_example
 from batchlab.analyses.operators import Curvature
 from batchlab.analyses.problem import Problem
 from batchlab.engines.task import Task
 from batchlab.errors import DataError
+
+NOTHING = Noise(*[float("nan")] * 6)
+SPENT = "noise_scale_rows"
+"""What is kept of a cell: the rows whose gradients the probe has taken."""
 
 
 @contextmanager
@@ -53,16 +58,41 @@ def _batch_size(task: Task) -> int:
     return int(cell.batches.sizes(np.array([max(0, update - 1)]))[0])
 
 
-def noise_scale(task: Task, rows: int | None, blocks: int) -> dict[str, Tensor]:
-    """The noise scale with its standard error, and the scatter and signal that it is the ratio of."""
-    with _looking(task, rows) as problem:
-        found = finish(per_example(problem, problem.weights, blocks, Held({})))
+def noise_scale(task: Task, rows: int | None, blocks: int, group: int, budget: float | None) -> dict[str, Tensor]:
+    """The noise scale with its standard error, and the scatter and signal that it is the ratio of; all NaN where the
+    budget does not allow it (yet). With the seconds that this took.
+    """
+    began, found = perf_counter(), NOTHING
+    if budget is None or _spend(task, len(task.train) if rows is None else min(rows, len(task.train)), budget):
+        with _looking(task, rows) as problem:
+            found = _noise(problem, blocks, group)
     return _tensors(
         noise_scale=found.scale,
         noise_scale_error=found.scale_error,
         gradient_scatter=found.scatter,
         gradient_signal=found.signal,
+        noise_scale_seconds=perf_counter() - began,
     )
+
+
+def _noise(problem: Problem, blocks: int, group: int) -> Noise:
+    if problem.rows < 3 * group:
+        return NOTHING
+    if group > 1:
+        return by_groups(problem, problem.weights, group, blocks)
+    return finish(per_example(problem, problem.weights, blocks, Held({})))
+
+
+def _spend(task: Task, rows: int, budget: float) -> bool:
+    """Whether the gradients of so many rows are within the budget; if so, they are put down as taken.
+
+    Counted in rows, as the clock must not choose what is measured.
+    """
+    spent = float(task.memory.get(SPENT, torch.zeros(()))) + rows
+    if spent > budget * task.seen:
+        return False
+    task.memory[SPENT] = torch.tensor(spent, dtype=torch.float64)
+    return True
 
 
 def _tensors(**values: float) -> dict[str, Tensor]:

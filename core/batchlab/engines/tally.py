@@ -122,6 +122,8 @@ class Tally:
         values |= self._means(cell)
         values |= self.crossings
         each = self.seconds_per_update
+        for probe in cell.probes:
+            values |= probe.costs(self.sums, self.train_seconds)
         values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
         values["seconds_per_epoch"] = None if each is None else each * self._updates_per_epoch(cell)
         if cell.target is not None:

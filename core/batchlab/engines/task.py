@@ -73,7 +73,7 @@ class Task:
         self._row_bytes = max(1, self._kept_bytes(2) - self._kept_bytes(1))
         self.most_rows = self._affordable_rows()
         """Rows that one pass takes; a larger batch is trained in parts, with the mean over the whole batch."""
-        self._update = 0
+        self._update = self._before = 0
         self.average = None if cell.average is None else Averaging(self)
         self.memory: dict[str, Tensor] = {}
         """What is kept from one update for what is measured at the next."""
@@ -123,7 +123,7 @@ class Task:
         What is drawn for an update depends on nothing else.
         """
         epoch = examples / len(self.train)
-        self._update = update
+        self._update, self._before = update, examples
         if self.average is not None:
             self.average.before(update - 1)
         self._objective.begin(update, int(epoch))
@@ -172,6 +172,13 @@ class Task:
     def update(self) -> int:
         """Which update the last gradients were of; 0 before the first."""
         return self._update
+
+    @property
+    def seen(self) -> int:
+        """Rows that the updates have taken so far, the last one's among them."""
+        if not self._update:
+            return 0
+        return self._before + (len(self.train) if isinstance(self.batch, slice) else len(self.batch))
 
     def gradient(self) -> Tensor:
         """The gradient that was taken last: all its numbers in a row, 0 for what the loss does not reach; a copy."""

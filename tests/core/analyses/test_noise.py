@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batchlab.analyses.noise import along, from_blocks, from_pairs, row_gradients
+from batchlab.analyses.base import Held, finish
+from batchlab.analyses.noise import along, by_groups, from_blocks, from_pairs, per_example, row_gradients
 from batchlab.analyses.problem import Problem
 from batchlab.errors import DataError
 from pydantic import ValidationError
@@ -51,6 +52,16 @@ def test_blocks_of_rows_give_the_known_noise() -> None:
     assert found.scatter == pytest.approx(g.var(0, ddof=1).sum(), rel=1e-10)
     assert found.signal == pytest.approx(np.square(g.mean(0)).sum() - found.scatter / 8000, rel=1e-10)
     assert abs(found.scale - 25) < 4 * found.scale_error < 4
+
+
+def test_groups_of_rows_give_the_noise_of_single_rows(subjects: Any) -> None:
+    problem = Problem.of(subjects(dataset={"kind": "digits"})[0], precision="float64")
+    exact = finish(per_example(problem, problem.weights, 20, Held({})))
+    alone = by_groups(problem, problem.weights, 1, 20)
+    assert (alone.scatter, alone.signal) == pytest.approx((exact.scatter, exact.signal), rel=1e-9)
+    found = by_groups(problem, problem.weights, 8, 40)
+    assert abs(found.scatter - exact.scatter) < 3 * found.scatter_error < 0.5 * exact.scatter
+    assert abs(found.scale - exact.scale) < 3 * found.scale_error
 
 
 def test_no_mean_gradient_is_not_called_certain() -> None:
