@@ -12,6 +12,7 @@ from batchlab.engines.base import Block, CellBlock
 from sqlalchemy import Connection, Engine, text
 
 from batchlab_db import checkpoints, choosing, folding, kept, outcomes, series
+from batchlab_db.elsewhere import Elsewhere
 from batchlab_db.engine import transact
 from batchlab_db.errors import Fenced
 from batchlab_db.forming import Engines
@@ -89,16 +90,27 @@ def _restored(engine: Engine, lease: Lease, engines: Engines) -> Lease:
     return lease
 
 
-def record(engine: Engine, lease: Lease, block: Block, checkpoint: bytes | None = None, phase: str = "train") -> None:
+def record(
+    engine: Engine,
+    lease: Lease,
+    block: Block,
+    checkpoint: bytes | None = None,
+    phase: str = "train",
+    *,
+    place: Elsewhere | None = None,
+) -> None:
     """Store a block: series, steps, endings, and the state after it where `checkpoint` is given. Raises Fenced.
 
-    The block that ends the last cell closes the cohort (`lease.finished`): there is nothing to hand on then.
+    The block that ends the last cell closes the cohort (`lease.finished`): there is nothing to hand on then. `place`:
+    where large kept weights are put, before the transaction that refers to them.
     """
     ends = {position for position, cell in block.cells.items() if cell.ending is not None}
     last = lease.open <= ends
     ids = {cell.position: cell.id for cell in lease.cells}
     rows = list(_rows(ids, block))
     weights = kept.serialised(rows)
+    if place is not None:
+        weights = place.place(weights)
     done = {"updates": sum(cell.n for cell in block.cells.values()), "work": lease.work(block)}
 
     def work(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from batchlab.errors import DataError
 from batchlab.keeping import Best, Last
 from sqlalchemy import Connection, Engine, RowMapping, text
 
-from batchlab_db import checkpoints
+from batchlab_db import checkpoints, elsewhere
 from batchlab_db.checkpoints import PART_BYTES
 from batchlab_db.engine import transact
 from batchlab_db.errors import NotAllowed, NotFound
@@ -30,7 +30,7 @@ BEST = frozenset({Best(metric="val_loss").label, Best(metric="val_accuracy").lab
 # An update that changes nothing: it locks the row, so that nobody removes it before this transaction refers to it.
 _ENTER = text(
     """
-    INSERT INTO weights (sha256, bytes) VALUES (:sha256, :bytes)
+    INSERT INTO weights (sha256, bytes, url) VALUES (:sha256, :bytes, :url)
     ON CONFLICT (sha256) DO UPDATE SET bytes = excluded.bytes RETURNING xmax = 0 AS new
     """
 )
@@ -85,7 +85,10 @@ _UNUSED = text(
 )
 # A statement of its own, after the locks: it sees what was kept until then.
 _FREE = text(
-    "DELETE FROM weights w WHERE sha256 = ANY(:found) AND NOT EXISTS (SELECT FROM kept WHERE sha256 = w.sha256)"
+    """
+    DELETE FROM weights w WHERE sha256 = ANY(:found) AND NOT EXISTS (SELECT FROM kept WHERE sha256 = w.sha256)
+    RETURNING url
+    """
 )
 
 
@@ -98,6 +101,8 @@ class Kept:
     labels: tuple[str, ...]
     data: bytes
     sha256: str
+    url: str | None = None
+    """Where its content has been put; None where that is the database."""
 
 
 def serialised(rows: Sequence[tuple[int, CellBlock]]) -> tuple[Kept, ...]:
@@ -114,7 +119,7 @@ def _one(cell_id: int, step: int, labels: tuple[str, ...], weights: Weights) -> 
 def save(connection: Connection, kept: Sequence[Kept]) -> None:
     """Store what `serialised` gave; a newer best takes the place of an older one."""
     for one in kept:
-        enter(connection, one.sha256, one.data)
+        enter(connection, one.sha256, one.data, one.url)
         row = {"cell": one.cell_id, "step": one.step, "sha256": one.sha256, "labels": list(one.labels)}
         connection.execute(_KEEP, row)
         for label in sorted(BEST & set(one.labels)):
@@ -123,9 +128,13 @@ def save(connection: Connection, kept: Sequence[Kept]) -> None:
         connection.execute(_UNNAMED, {"cells": sorted({one.cell_id for one in kept})})
 
 
-def enter(connection: Connection, sha256: str, data: bytes) -> None:
-    """Store a content, unless it is there; it is the caller's to refer to it in the same transaction."""
-    if not connection.execute(_ENTER, {"sha256": sha256, "bytes": len(data)}).scalar_one():
+def enter(connection: Connection, sha256: str, data: bytes, url: str | None = None) -> None:
+    """Store a content, unless it is there; it is the caller's to refer to it in the same transaction.
+
+    `url`: it has been put there, and only that is stored.
+    """
+    new = connection.execute(_ENTER, {"sha256": sha256, "bytes": len(data), "url": url}).scalar_one()
+    if not new or url is not None:
         return
     parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
     connection.execute(_PART, [{"sha256": sha256, "part": i, "data": part} for i, part in enumerate(parts)])
@@ -173,13 +182,21 @@ def load(connection: Connection, sha256: str) -> bytes:
 
 def chunks(connection: Connection, sha256: str) -> Iterator[bytes]:
     """A content, part by part; DataError, at the end, where it is not the one that has this hash."""
-    parts = text("SELECT data FROM weight_parts WHERE sha256 = :sha256 ORDER BY part")
+    url = connection.scalar(text("SELECT url FROM weights WHERE sha256 = :sha256"), {"sha256": sha256})
     found = hashlib.sha256()
-    for part in connection.scalars(parts, {"sha256": sha256}):
-        found.update(part)
-        yield bytes(part)
+    try:
+        for part in _parts(connection, sha256) if url is None else elsewhere.chunks(url):
+            found.update(part)
+            yield bytes(part)
+    except FileNotFoundError as error:
+        raise DataError(f"the kept weights {sha256[:12]} are gone from their folder") from error
     if found.hexdigest() != sha256:
         raise DataError(f"the kept weights {sha256[:12]} are gone or damaged")
+
+
+def _parts(connection: Connection, sha256: str) -> Iterator[bytes]:
+    parts = text("SELECT data FROM weight_parts WHERE sha256 = :sha256 ORDER BY part")
+    yield from connection.scalars(parts, {"sha256": sha256})
 
 
 def of_experiment(connection: Connection, experiment_id: str, sha256: str) -> bytes:
@@ -204,7 +221,10 @@ def delete(engine: Engine, experiment_id: str, cells: Sequence[int] | None = Non
     return transact(engine, work)
 
 
-def free(connection: Connection) -> int:
-    """Remove a batch of contents that no cell refers to; returns how many those were."""
+def free(connection: Connection) -> Sequence[str | None]:
+    """Remove a batch of contents that no cell refers to; returns where each was (None: in the database).
+
+    What was elsewhere is the caller's to remove, once this is committed.
+    """
     found = connection.scalars(_UNUSED, {"most": MOST_FREED}).all()
-    return int(connection.execute(_FREE, {"found": list(found)}).rowcount) if found else 0
+    return connection.scalars(_FREE, {"found": list(found)}).all() if found else []

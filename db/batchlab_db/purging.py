@@ -2,8 +2,6 @@
 
 from sqlalchemy import Connection, text
 
-from batchlab_db import kept
-
 BATCH = 5_000
 KEY_DAYS = 7
 WORKER_DAYS = 1
@@ -30,13 +28,10 @@ _WORKERS = text("DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - ma
 
 
 def purge_batch(connection: Connection) -> int:
-    """Delete one batch of a deleted experiment's rows, the experiment's own last; returns how many went.
-
-    Where none is deleted, the kept weights go that no cell refers to any more.
-    """
+    """Delete one batch of a deleted experiment's rows, the experiment's own last; returns how many went."""
     experiment_id = connection.scalar(_DELETED)
     if experiment_id is None:
-        return kept.free(connection)
+        return 0
     asked = {"id": experiment_id, "batch": BATCH}
     for statement in (_BLOCKS, _CELLS, _EXPERIMENT):
         if gone := connection.execute(statement, asked).rowcount:

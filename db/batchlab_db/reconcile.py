@@ -14,7 +14,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection, Engine, text
 
-from batchlab_db import broker, disk, facts, locks
+from batchlab_db import broker, disk, elsewhere, facts, kept, locks
 from batchlab_db.analyses import losing
 from batchlab_db.demand import demand
 from batchlab_db.engine import transact
@@ -141,7 +141,18 @@ class Pass:
             self.report.purged += gone
             if not gone:
                 break
+        self._guarded("freeing of weights", self._free)
         self._do(purge_old)
+
+    def _free(self) -> None:
+        """Remove the kept weights that no cell refers to any more, and what they have left elsewhere."""
+        for _ in range(MOST_BATCHES):
+            gone = self._do(lambda c: kept.free(c) if locks.chore(c, "purge") else [])
+            elsewhere.remove([url for url in gone if url is not None])
+            self.report.purged += len(gone)
+            if not gone:
+                break
+        self.report.purged += elsewhere.sweep(self.engine, self.settings)
 
     def watch_disk(self) -> None:
         """Tell the workers that cannot see the database's volume whether it is nearly full."""

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     checkpoint_bytes_inline: int = 1_000_000
     """Up to this size each block and its checkpoint are one transaction."""
     recycle_slices: int = 500
+    weights_url: SecretStr | None = None
+    """A folder for large kept weights, outside the database: a URL of any kind that fsspec knows (file:, s3:, gs:, with
+    the package of that store installed), the same for every worker and the api."""
+    weights_bytes_inline: int = 16 * 2**20
+    """Up to this size kept weights stay in the database even so."""
 
     max_cells: int = 10_000
     max_updates: int = 2_000_000_000
@@ -92,6 +97,16 @@ class Settings(BaseSettings):
     def _files(cls, values: dict[str, object]) -> dict[str, object]:
         return {**read_file_variants(os.environ), **values}
 
+    @field_validator("weights_url")
+    @classmethod
+    def _of_a_known_store(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            protocol, colon, _ = url.get_secret_value().partition("://")
+            if not colon:
+                raise ValueError("is no URL: begin it with the kind of store, as in file:///var/lib/batchlab/weights")
+            _must_have(protocol)
+        return url
+
     @property
     def data_folder(self) -> Path:
         return self.data or self.home / "data"
@@ -100,6 +115,15 @@ class Settings(BaseSettings):
     def user_data_folder(self) -> Path:
         """Where a worker keeps what users added: below HOME, since `data` may be somebody else's."""
         return self.home / "data"
+
+
+def _must_have(protocol: str) -> None:
+    from fsspec import get_filesystem_class
+
+    try:
+        get_filesystem_class(protocol)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"has a kind of store that is not there ({error}): install its package") from error
 
 
 @cache

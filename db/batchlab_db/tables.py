@@ -229,12 +229,14 @@ class CheckpointPart(Base):
 
 
 class WeightContent(Base):
-    """Weights that some cell had, whichever it was: safetensors, in parts, never changed once written."""
+    """Weights that some cell had, whichever it was: safetensors, in parts or elsewhere, never changed once written."""
 
     __tablename__ = "weights"
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
     bytes: Mapped[int]
+    url: Mapped[str | None]
+    """Where they are, if not in parts here."""
 
 
 class WeightPart(Base):

@@ -9,6 +9,7 @@ from batchlab.engines.base import Block, CellBlock, Ending
 from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
 from batchlab_db import claims, experiments, workers
+from batchlab_db.elsewhere import Elsewhere
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
 from batchlab_db.workers import WorkerInfo
@@ -70,7 +71,7 @@ class Bench:
         return lease
 
     def record(self, lease: claims.Lease, block: Block, checkpoint: bytes | None = b"state") -> None:
-        claims.record(self.engine, lease, block, checkpoint)
+        claims.record(self.engine, lease, block, checkpoint, place=Elsewhere.of(self.settings))
 
     def finish(self, lease: claims.Lease) -> None:
         """Train the lease's cells to their end in one block."""

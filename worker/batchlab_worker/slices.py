@@ -12,6 +12,7 @@ from batchlab.cell import Cell
 from batchlab.datasets import Dataset
 from batchlab.engines.base import Block, Snapshot
 from batchlab_db import claims
+from batchlab_db.elsewhere import Elsewhere
 from batchlab_db.errors import Fenced
 from batchlab_db.leases import Lease
 
@@ -100,7 +101,8 @@ class Slice(Stretch):
         crash.point("before-block")
         if checkpoint is not None:
             crash.point("before-checkpoint")
-        hold.write(lambda: claims.record(self.bench.engine, self.lease, block, checkpoint, "train"))
+        place = Elsewhere.of(self.bench.settings)
+        hold.write(lambda: claims.record(self.bench.engine, self.lease, block, checkpoint, place=place))
         if checkpoint is not None:
             crash.point("after-checkpoint")
             pace.saved(len(checkpoint), time.monotonic() - began)
