@@ -58,7 +58,7 @@ def _analyses(spec: ExperimentSpec, arms: Sequence[Arm], cells: Sequence[Cell]) 
     for i, analysis in enumerate(spec.analyses):
         found = groups(analysis.inputs, cells)
         if not found:
-            raise SpecError.at(("analyses", i), "takes two cells: add batch sizes or seeds")
+            raise SpecError.at(("analyses", i), f"takes {analysis.inputs} cells: add batch sizes or seeds")
         if analysis.needs == "trajectory":
             _check_trajectories(("analyses", i), arms)
         try:

@@ -34,6 +34,15 @@ def test_where_batches_do_not_differ_two_takes_seeds_in_a_row(cells: Cells) -> N
     assert all(a.lr == b.lr for a, b in pairs)
 
 
+def test_three_takes_the_smallest_the_middle_and_the_largest_batch_or_seeds_in_a_row(cells: Cells) -> None:
+    found = cells(batch_sizes=[40, 10, 20, 5, 80], seeds=2)
+    assert [found[i].batch_size for three in groups("three", found) for i in three] == [5, 20, 80, 5, 20, 80]
+    two = cells(batch_sizes=[10, 20], seeds=4)
+    threes = [[(two[i].batch_size, two[i].seed) for i in three] for three in groups("three", two)]
+    assert threes == [[(size, seed + i) for i in range(3)] for size in (10, 20) for seed in (0, 1)]
+    assert groups("three", cells(seeds=2)) == []
+
+
 def test_an_analysis_has_the_last_weights_kept_for_it(document: Callable[..., Any]) -> None:
     spec = parse_spec(document(analyses=[{"kind": "sharpness"}]))
     assert [keep.kind for keep in plan(spec, LIMITS).cells[0].checkpoints] == ["last"]
@@ -51,6 +60,7 @@ def test_a_plan_counts_the_analyses(document: Callable[..., Any]) -> None:
     ("analysis", "words"),
     [
         ({"kind": "interpolation"}, "takes two cells"),
+        ({"kind": "plane"}, "takes three cells"),
         ({"kind": "trajectory"}, "ask for one in `checkpoints`"),
     ],
 )

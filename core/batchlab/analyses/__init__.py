@@ -11,6 +11,7 @@ from batchlab.analyses.critical_batch import CriticalBatch
 from batchlab.analyses.curvature import Eigenvalues, SpectralDensity, Trace
 from batchlab.analyses.gradient_noise import GradientNoise
 from batchlab.analyses.landscape import Landscape, Trajectory
+from batchlab.analyses.plane import Plane
 from batchlab.analyses.sharpness import Sharpness
 from batchlab.kinds import union
 
@@ -22,6 +23,7 @@ Analysis: Any = union(
     SpectralDensity,
     Landscape,
     Trajectory,
+    Plane,
     Interpolation,
     ConnectingPath,
     ElasticBand,

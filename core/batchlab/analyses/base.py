@@ -30,8 +30,8 @@ from batchlab.kinds import Kind
 T = TypeVar("T")
 Work = Generator[float, None, T]
 """A computation that yields how far it is (0 .. 1) after each piece, and returns what it was for."""
-Inputs = Literal["one", "two", "all"]
-"""How many cells an analysis looks at: one, a pair, or all of an experiment that ended well."""
+Inputs = Literal["one", "two", "three", "all"]
+"""How many cells an analysis looks at: one, a pair, three, or all of an experiment that ended well."""
 Weights = Mapping[str, NDArray[Any]]
 """A network's parameters and buffers by name."""
 Needs = Literal["weights", "trajectory", "results"]

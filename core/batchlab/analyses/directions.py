@@ -12,6 +12,8 @@ from batchlab.analyses.problem import Problem
 
 Normalise = Literal["filter", "layer", "none"]
 TINY = 1e-10
+ON_A_LINE = 1e-6
+"""A point this near to a line, relative to its distance from the origin, lies on it."""
 
 
 def random_direction(problem: Problem, seed: int, number: int, normalise: Normalise) -> Tensor:
@@ -66,6 +68,27 @@ def principal_plane(path: Tensor) -> Plane:
     total = float(values.clamp_min(0).sum()) or 1.0
     first, second = (float(values[i].clamp_min(0)) / total for i in order)
     return Plane((axes[0].to(path.dtype), axes[1].to(path.dtype)), places, (first, second))
+
+
+def plane_through(
+    first: Tensor, second: Tensor, third: Tensor
+) -> tuple[tuple[Tensor, Tensor], NDArray[np.float64]] | None:
+    """Unit directions (n,), (n,) of the plane through three points, and where these lie in it, (3, 2).
+
+    The first point is the origin, the second lies on the first axis. None where all lie on one line.
+    """
+    across, away = (second - first).double(), (third - first).double()
+    width = float(across.norm())
+    if width == 0.0:
+        return None
+    x = across / width
+    along = float(away @ x)
+    rest = away - along * x
+    height = float(rest.norm())
+    if height <= ON_A_LINE * float(away.norm()):
+        return None
+    places = np.array([[0.0, 0.0], [width, 0.0], [along, height]])
+    return (x.to(first.dtype), (rest / height).to(first.dtype)), places
 
 
 def _signed(axis: Tensor) -> Tensor:

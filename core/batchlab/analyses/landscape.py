@@ -75,7 +75,7 @@ class Trajectory(OfWeights):
             raise DataError(f"a trajectory needs at least 3 checkpoints, there are {len(kept)}: keep more of the cell")
         problem = self.problem(subjects[0], device)
         plane = principal_plane(torch.stack([problem.flatten(weights) for weights in kept.values()]))
-        axes = [_around(column, self.margin, self.points) for column in plane.places.T]
+        axes = [around(column, self.margin, self.points) for column in plane.places.T]
         found = yield from over_grid(problem, list(plane.axes), axes, held)
         finding = picture(problem, axes, found)
         values = {**finding.values, "explained_1": plane.explained[0], "explained_2": plane.explained[1]}
@@ -83,7 +83,7 @@ class Trajectory(OfWeights):
         return Finding(values, arrays, {**finding.meta, "directions": "principal components"})
 
 
-def _around(places: NDArray[np.float64], margin: float, points: int) -> NDArray[np.float64]:
+def around(places: NDArray[np.float64], margin: float, points: int) -> NDArray[np.float64]:
     """A range that covers these places and some more."""
     low, high = float(places.min()), float(places.max())
     more = margin * ((high - low) or 1.0)

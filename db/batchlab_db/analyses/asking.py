@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchlab.analyses import Analysis
-from batchlab.analyses.groups import groups
+from batchlab.analyses.groups import COUNT, groups
 from batchlab.cell import Cell
 from batchlab.errors import DataError
 from batchlab.keeping import Last, Trajectory
@@ -113,8 +113,9 @@ def request(
 ) -> list[str]:
     """Queue an analysis of these cells (None: of all that succeeded); returns the ids, one for each group of cells.
 
-    Where it takes two cells and two are named, they are its pair, in that order. What failed or was cancelled is queued
-    again. Raises NotFound, NotAllowed (a cell is not trained, or has no such weights), SpecError (it makes no sense).
+    Where it takes two or three cells and so many are named, they are its own, in that order. What failed or was
+    cancelled is queued again. Raises NotFound, NotAllowed (a cell is not trained, or has no such weights), SpecError
+    (it makes no sense).
     """
 
     def work(connection: Connection) -> list[str]:
@@ -137,10 +138,10 @@ def _of_user(
     else:
         by_id = {str(row["id"]): row for row in rows}
         rows = [_trained(by_id, cell) for cell in dict.fromkeys(cells)]
-    named_pair = analysis.inputs == "two" and cells is not None and len(rows) == 2
-    found = [Wanted(analysis, rows, checkpoint)] if named_pair else list(_wanted([analysis], rows, checkpoint))
+    named = cells is not None and len(rows) == COUNT.get(analysis.inputs)
+    found = [Wanted(analysis, rows, checkpoint)] if named else list(_wanted([analysis], rows, checkpoint))
     if not found:
-        few = "two cells that succeeded" if analysis.inputs == "two" else "a cell that succeeded"
+        few = f"{analysis.inputs} cells that succeeded" if analysis.inputs in COUNT else "a cell that succeeded"
         raise NotAllowed(f"{analysis.tag()} needs {few}: there is none yet")
     return found
 

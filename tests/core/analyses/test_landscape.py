@@ -137,3 +137,39 @@ def test_a_landscape_killed_after_every_piece_ends_with_the_same_bits(
     finding, pieces = torn(given, **document)
     assert pieces > 2
     assert equal(finding, analyse(given, **document))
+
+
+def test_a_plane_killed_after_every_piece_ends_with_the_same_bits(
+    subjects: Any, analyse: Any, torn: Any, equal: Any
+) -> None:
+    given = subjects(**NORMED, seeds=3)
+    document = {"kind": "plane", "points": 4}
+    finding, pieces = torn(given, **document)
+    assert pieces > 2
+    assert equal(finding, analyse(given, **document))
+
+
+def test_the_plane_through_three_cells_holds_them_and_what_lies_between(subjects: Any, analyse: Any) -> None:
+    given = subjects(**LINEAR, seeds=3)
+    finding = analyse(given, kind="plane", points=5, precision="float64")
+    problem = Problem.of(given[0], precision="float64")
+    a, b, c = (problem.flatten(one.last) for one in given)
+    places = finding.arrays["places"]
+    lengths = [float((one - other).norm()) for one, other in ((a, b), (a, c), (b, c))]
+    apart = [np.linalg.norm(places[i] - places[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    np.testing.assert_allclose(apart, lengths)
+    assert (places[0] == 0).all() and places[1, 1] == 0
+    for i, y in enumerate(finding.arrays["y"]):
+        for j, x in enumerate(finding.arrays["x"]):
+            shares = np.linalg.solve(places[1:].T, [x, y])  # w = a + s (b - a) + t (c - a)
+            w = a + float(shares[0]) * (b - a) + float(shares[1]) * (c - a)
+            assert finding.arrays["loss"][i, j] == pytest.approx(problem.loss(w), rel=1e-9)
+    assert finding.arrays["x"][0] < places[:, 0].min() and finding.arrays["y"][-1] > places[:, 1].max()
+
+
+def test_three_cells_on_one_line_have_no_plane(subjects: Any, analyse: Any) -> None:
+    one, other = subjects(**LINEAR, seeds=2)
+    with pytest.raises(DataError, match="lie on one line"):
+        analyse([one, other, other], kind="plane")
+    with pytest.raises(DataError, match="lie on one line"):
+        analyse([one, one, other], kind="plane")
