@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from batchlab_api.plots import courses, disorder, equal, grid, measures, profiles, rates, results, walking
+from batchlab_api.plots import courses, disorder, equal, grid, landscape, measures, profiles, rates, results, walking
 from batchlab_api.plots.critical import CriticalBatchPlot
 from batchlab_api.plots.edge import EdgeOfStability
-from batchlab_api.plots.landscape import LandscapePlot
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row
 from batchlab_api.plots.time_trends import TimeTrendsPlot
@@ -20,7 +19,7 @@ _ALL: tuple[Plot[Any], ...] = (
     *walking.PLOTS,
     *measures.PLOTS,
     *profiles.PLOTS,
-    LandscapePlot(),
+    *landscape.PLOTS,
     EdgeOfStability(),
     CriticalBatchPlot(),
     *disorder.PLOTS,

@@ -1,5 +1,4 @@
-"""The loss around solutions: bands of its logarithm over the plane of two directions, or curves over one; all on the
-same axes and colours, so that cells compare."""
+"""The loss around solutions, over the plane of two directions; all cells on the same colours, so that they compare."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,32 +6,19 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from batchlab_api.plots import found, frame, theme, words
+from batchlab_api.plots import bands, found, frame, surface, words
+from batchlab_api.plots.bands import LOWEST, Panel
 from batchlab_api.plots.found import Found
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.plot import Plot
 from batchlab_api.plots.source import Row, Source
 
-BANDS = 10
-COLUMNS = 4
 MOST_PANELS = 8
-LOWEST = 1e-4
-"""Losses below this count as this, on the log scale."""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One cell's landscape: `loss` by y and x."""
-
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    loss: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
 class Landscapes:
-    """All that the plot shows."""
+    """All that such a plot shows."""
 
     title: str
     lines: tuple[str, ...]
@@ -41,65 +27,40 @@ class Landscapes:
     high: float
 
 
+@dataclass(frozen=True)
 class LandscapePlot(Plot[Landscapes]):
-    """One landscape for each place in the sweep, of its first seed."""
+    """One plane for each place in the sweep, of its first seed."""
 
-    name = "landscape"
-    title = "The loss around the solutions"
-    description = (
-        "Training loss in the plane of two random directions, scaled filter by filter, around the last weights."
-    )
+    name: str
+    title: str
+    description: str
+    kind: str
+    """The analysis that is drawn."""
+    axes: tuple[str, str]
+    """What the two directions are."""
+    rising: bool = False
+    """Whether the loss is drawn as a surface over the plane; else as bands of its logarithm."""
 
     def applies(self, experiment: Row) -> bool:
-        return found.has(experiment, "landscape")
+        return found.has(experiment, self.kind)
 
     def numbers(self, source: Source) -> Landscapes:
-        places = found.by_place([one for one in found.of_kind(source, "landscape") if "y" in one.arrays])
+        places = found.by_place([one for one in found.of_kind(source, self.kind) if "y" in one.arrays])
         firsts = {place: some[0] for place, some in list(places.items())[:MOST_PANELS]}
         panels = tuple(_panel(place, one) for place, one in firsts.items())
         values = np.array([v for panel in panels for row in panel.loss for v in row])
         finite = np.clip(values[np.isfinite(values)], LOWEST, None)
-        seeds = sorted({one.seeds[0] for one in firsts.values()})
-        seed = f"seed {seeds[0]}" if len(seeds) == 1 else ""
-        scaled = {str(one.meta.get("normalise")) for one in firsts.values()}
-        notes = [words.joined(seed, f"directions scaled by {' / '.join(sorted(scaled))}" if scaled else "")]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (LOWEST, 1.0)
-        return Landscapes(self.title, (words.setting(source), *filter(None, notes)), panels, low, max(high, 1.1 * low))
+        subtitle = (words.setting(source), *filter(None, _notes(list(firsts.values()))))
+        return Landscapes(self.title, subtitle, panels, low, max(high, 1.1 * low))
 
     def chart(self, numbers: Landscapes, options: Options) -> alt.TopLevelMixin:
         said = self.summary(numbers)
         if not numbers.panels:
             return frame.empty(numbers.title, numbers.lines, said, options)
-        columns = min(len(numbers.panels), 2 if options.narrow else COLUMNS)
-        side = frame.panel_width(options, columns, 34 * columns, 0 if options.narrow else 70)
-        charts = [self._panel(numbers, i, columns, side, options) for i in range(len(numbers.panels))]
-        grid = alt.concat(*charts, columns=columns, spacing=frame.SPACING).resolve_scale(color="shared")
-        return frame.finish(grid, numbers.title, numbers.lines, said, options)
-
-    def _panel(self, numbers: Landscapes, i: int, columns: int, side: int, options: Options) -> Any:
-        panel = numbers.panels[i]
-        edges = np.geomspace(numbers.low, numbers.high, BANDS + 1)[1:-1]
-        bands = alt.Scale(type="threshold", domain=edges.tolist(), scheme="viridis")
-        colour = alt.Color(
-            "loss:Q",
-            title="Training loss",
-            scale=bands,
-            legend=alt.Legend(orient="bottom" if options.narrow else "right", format=".2g", gradientLength=130),
-        )
-        line = alt.Stroke("loss:Q", scale=bands, legend=None)  # else the page shines through between two fields
-        last = i >= len(numbers.panels) - columns
-        axis = alt.Axis(tickCount=3, grid=False)
-        across, up = (alt.Scale(domain=_range(values), nice=False) for values in (panel.x, panel.y))
-        x = alt.X("x:Q", title="First direction" if last else None, axis=axis, scale=across)
-        y = alt.Y("y:Q", title="Second direction" if i % columns == 0 else None, axis=axis, scale=up)
-        base = alt.Chart(frame.rows(_data(panel)))
-        fields = base.mark_rect(strokeWidth=0.7).encode(x=x, y=y, x2="x2:Q", y2="y2:Q", color=colour, stroke=line)
-        centre = alt.Chart(frame.rows([{"x": 0.0, "y": 0.0}])).mark_point(
-            shape="cross", size=45, filled=True, color=theme.BACKGROUND["light"], stroke=theme.INK["light"]
-        )
-        title = alt.TitleParams(words.wrap([panel.name], max(10, int(side / frame.SMALL))), fontSize=11,
-                                fontWeight="normal", offset=4)  # fmt: skip
-        return alt.layer(fields, centre.encode(x="x:Q", y="y:Q")).properties(width=side, height=side, title=title)
+        draw = surface.draw if self.rising else bands.draw
+        drawn = draw(numbers.panels, (numbers.low, numbers.high), self.axes, options)
+        return frame.finish(drawn, numbers.title, numbers.lines, said, options)
 
     def summary(self, numbers: Landscapes) -> str:
         if not numbers.panels:
@@ -122,22 +83,59 @@ class LandscapePlot(Plot[Landscapes]):
 
 def _panel(place: str, one: Found) -> Panel:
     x, y, loss = (one.arrays[name].tolist() for name in ("x", "y", "loss"))
-    return Panel(place, tuple(x), tuple(y), tuple(map(tuple, loss)))
+    marks = one.arrays.get("places", np.zeros((1, 2)))
+    shares = [one.values[name] for name in ("explained_1", "explained_2") if name in one.values]
+    note = f"explained: {' + '.join(f'{share:.0%}' for share in shares)}" if shares else ""
+    name = words.joined(place, note)
+    points, heights = (tuple(map(tuple, values)) for values in (marks.tolist(), loss))
+    return Panel(name, tuple(x), tuple(y), heights, points, "steps" in one.arrays)
 
 
-def _half(values: tuple[float, ...]) -> float:
-    return (values[1] - values[0]) / 2
-
-
-def _range(values: tuple[float, ...]) -> list[float]:
-    return [values[0] - _half(values), values[-1] + _half(values)]
-
-
-def _data(panel: Panel) -> list[dict[str, float]]:
-    """Each point of the grid as the rectangle around it."""
-    dx, dy = _half(panel.x), _half(panel.y)
+def _notes(shown: list[Found]) -> list[str]:
+    """Which seed, how directions were scaled, over how many rows."""
+    seeds = sorted({one.seeds[0] for one in shown if len(one.seeds) == 1})
+    scaled = sorted({str(one.meta["normalise"]) for one in shown if "normalise" in one.meta})
+    rows = sorted({int(one.meta["rows"]) for one in shown if "rows" in one.meta})
     return [
-        {"x": x - dx, "x2": x + dx, "y": y - dy, "y2": y + dy, "loss": max(loss, LOWEST) if np.isfinite(loss) else 1e9}
-        for y, row in zip(panel.y, panel.loss, strict=True)
-        for x, loss in zip(panel.x, row, strict=True)
+        words.joined(
+            f"seed {seeds[0]}" if len(seeds) == 1 else "",
+            f"directions scaled by {' / '.join(scaled)}" if scaled else "",
+            f"losses over {words.several(rows[-1], 'row')}" if rows else "",
+        )
     ]
+
+
+_RANDOM = ("First direction", "Second direction")
+PLOTS = (
+    LandscapePlot(
+        name="landscape",
+        title="The loss around the solutions",
+        description="Training loss in the plane of two random directions, scaled filter by filter, around the last "
+        "weights.",
+        kind="landscape",
+        axes=_RANDOM,
+    ),
+    LandscapePlot(
+        name="landscape-surface",
+        title="The loss around the solutions, as a surface",
+        description="Training loss, on a log scale, as a surface over the plane of two random directions.",
+        kind="landscape",
+        axes=_RANDOM,
+        rising=True,
+    ),
+    LandscapePlot(
+        name="trajectory",
+        title="The way of training over the loss",
+        description="The checkpoints of a cell in the plane of their first two principal components, over the training "
+        "loss in that plane.",
+        kind="trajectory",
+        axes=("First principal component", "Second principal component"),
+    ),
+    LandscapePlot(
+        name="plane",
+        title="The loss in the plane through three solutions",
+        description="Training loss in the plane that three trained cells span, with where they lie.",
+        kind="plane",
+        axes=("From the first towards the second", "Towards the third"),
+    ),
+)

@@ -35,7 +35,12 @@ def analysed(source: Make, cell: Make) -> Any:
         bowl = np.add.outer(grid**2, grid**2) * one["batch_size"] + 0.5
         add(made, "landscape", [one["id"]], {"loss": 0.5}, {"x": grid, "y": grid, "loss": bowl}, normalise="filter")
         add(made, "landscape", [one["id"]], {"loss": 0.5}, {"x": T, "loss": T**2 + 0.5, "accuracy": 0 * T}, rows=100)
+        way = {"x": grid, "y": grid, "loss": bowl, "places": np.array([[-1.0, 0.5], [0.2, 0.1], [0.0, 0.0]]),
+               "steps": np.arange(3)}  # fmt: skip
+        add(made, "trajectory", [one["id"]], {"explained_1": 0.9, "explained_2": 0.06}, way)
         add(made, "spectral_density", [one["id"]], {}, {"grid": grid, "density": np.exp(-(grid**2))})
+    three = {"x": grid, "y": grid, "loss": bowl, "places": np.array([[0.0, 0.0], [0.9, 0.0], [0.3, 0.8]])}
+    add(made, "plane", [40, 41, 160], {"loss": 0.5}, three)
     add(made, "critical_batch", [one["id"] for one in cells], CRITICAL, SWEPT)
     return made
 
@@ -54,9 +59,13 @@ NAMES = (
     "spectral-density",
     "landscape",
     "landscape-line",
+    "landscape-surface",
+    "trajectory",
+    "plane",
     "critical-batch",
 )
-KINDS = {"sharpness-vs-batch": "sharpness", "curvature-vs-batch": "eigenvalues", "landscape-line": "landscape"}
+KINDS = {"sharpness-vs-batch": "sharpness", "curvature-vs-batch": "eigenvalues", "landscape-line": "landscape",
+         "landscape-surface": "landscape"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -158,3 +167,11 @@ def test_the_edge_is_drawn_with_momentum_only_where_there_is_any(source: Make, s
     ]  # fmt: skip
     assert numbers.drawn[-1].mean[0] == 6.0
     plot.chart(numbers, Options()).to_dict()
+
+
+def test_a_trajectory_shows_its_way_and_what_its_plane_explains(analysed: Any) -> None:
+    panel = PLOTS["trajectory"].numbers(analysed).panels[0]
+    assert panel.name == "batch 4, explained: 90% + 6%"
+    assert (panel.way, panel.marks[-1], len(panel.marks)) == (True, (0.0, 0.0), 3)
+    (plane,) = PLOTS["plane"].numbers(analysed).panels
+    assert (plane.way, plane.marks[1]) == (False, (0.9, 0.0))
