@@ -65,7 +65,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
         "skip-connections",
         {
             "dataset": PART,
-            "model": {"width": 8},
+            "model": {"width": 4},
             "schedule": {"kind": "cosine"},
             "budget": {"epochs": 4},
             "evaluate": {"every_epochs": 1},
@@ -76,7 +76,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
             ],
             "analyses": [
                 {"kind": "landscape", "points": 21, "rows": 512},
-                {"kind": "eigenvalues", "rows": 256, "steps": 10, "tolerance": 0.05},
+                {"kind": "eigenvalues", "rows": 256, "steps": 8, "tolerance": 0.05},
             ],
         },
     ),
