@@ -1,6 +1,6 @@
 """Sweeps as a person would write them: plain PyTorch, and JAX with one jitted scan for each batch size.
 
-    python sweep_peers.py torch|jax textbook|mnist PARTS.npz
+    python sweep_peers.py torch|jax textbook|mnist|conv PARTS.npz
 
 `PARTS.npz` holds what `benchmarks.sweeps` trains on: the rows of each seed and the orders of its epochs, so that all
 sides see the same batches. Prints the seconds of the sweep as JSON: imports and reading are not counted, compiling is.
@@ -28,17 +28,66 @@ class Mnist:
     rates, momentum, every = (0.01, 0.02, 0.05, 0.1), 0.9, None
 
 
-def torch_sweep(parts: Any, spec: Any) -> float:
-    """One cell after the other."""
+class Conv:
+    """Two 3x3 convolutions of 8 and 16 channels, then 64 units, under momentum 0.9; loss and norms of every update."""
+
+    rates, momentum, every = (0.05,), 0.9, None
+
+
+def torch_sweep(parts: Any, spec: Any) -> dict[str, Any]:
+    """One cell after the other: seconds of all, and of each batch size."""
     import torch
 
     torch.set_num_threads(1)
+    train, by_size = torch_picture_cell if spec is Conv else torch_cell, {}
     began = time.perf_counter()
     for size in parts["sizes"]:
+        start = time.perf_counter()
         for rate in spec.rates:
             for seed in range(len(parts["orders"])):
-                torch_cell(parts, spec, int(size), rate, seed)
-    return time.perf_counter() - began
+                train(parts, spec, int(size), rate, seed)
+        by_size[str(size)] = time.perf_counter() - start
+    return {"seconds": time.perf_counter() - began, "by_size": by_size}
+
+
+def torch_picture_cell(parts: Any, spec: Any, size: int, rate: float, seed: int) -> Any:
+    """As most people write it: a model of layers, and plain numbers of every step by `.item()`."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    x, y, xv, yv = (torch.from_numpy(parts[f"{name}{seed}"]) for name in ("x", "y", "xv", "yv"))
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(16 * 7 * 7, 64), nn.ReLU(), nn.Linear(64, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=spec.momentum)
+    losses, norms, evaluations = [], [], []
+
+    @torch.no_grad()
+    def evaluate() -> None:
+        model.eval()
+        for rows, labels in ((x, y), (xv, yv)):
+            loss, right = 0.0, 0
+            for part, own in zip(rows.split(1000), labels.split(1000), strict=True):
+                z = model(part)
+                loss += functional.cross_entropy(z, own, reduction="sum").item()
+                right += (z.argmax(1) == own).sum().item()
+            evaluations.append((loss / len(rows), right / len(rows)))
+        model.train()
+
+    evaluate()
+    for order in parts["orders"][seed]:
+        for rows in torch.from_numpy(order).split(size):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(model(x[rows]), y[rows])
+            loss.backward()
+            losses.append(loss.item())
+            norms.append([p.grad.norm().item() for p in model.parameters()])
+            optimizer.step()
+    evaluate()
+    return losses, norms, [accuracy for _, accuracy in evaluations]
 
 
 def torch_cell(parts: Any, spec: Any, size: int, rate: float, seed: int) -> Any:
@@ -87,7 +136,7 @@ def torch_parameters(widths: list[int]) -> list[Any]:
     return [p.requires_grad_() for p in params]
 
 
-def jax_sweep(parts: Any, spec: Any) -> float:
+def jax_sweep(parts: Any, spec: Any) -> dict[str, Any]:
     """One jitted scan for each batch size, over all updates, and `vmap` over rates and seeds."""
     import jax
     import jax.numpy as jnp
@@ -166,22 +215,21 @@ def jax_sweep(parts: Any, spec: Any) -> float:
             params, np.array(spec.rates, np.float32), (x, y, xv, yv), batches
         )
         jax.tree.map(np.asarray, found)
-    return time.perf_counter() - began
+    return {"seconds": time.perf_counter() - began}
 
 
 def main() -> None:
     side, workload, path = sys.argv[1:]
     with np.load(path) as file:
         parts = dict(file)
-    spec = {"textbook": Textbook, "mnist": Mnist}[workload]
+    spec = {"textbook": Textbook, "mnist": Mnist, "conv": Conv}[workload]
     if side == "torch":
         import torch  # noqa: F401, not counted
     else:
         import jax
 
         jax.numpy.zeros(1).block_until_ready()
-    seconds = {"torch": torch_sweep, "jax": jax_sweep}[side](parts, spec)
-    print(json.dumps({"seconds": seconds}))
+    print(json.dumps({"torch": torch_sweep, "jax": jax_sweep}[side](parts, spec)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from batchlab.engines.compiled.maths import compiled, exponential, ticks
+from batchlab.engines.compiled.maths import compiled, exponential, inner, ticks, within
 from batchlab.engines.compiled.pacing import first_bad, reached, segment
 from batchlab.engines.compiled.sgd import keep, step
 
@@ -18,7 +18,7 @@ ROWS = 512
 RELU, TANH, SIGMOID = 0, 1, 2
 
 
-@compiled
+@inner
 def _activate(a: Any, activation: int) -> None:
     """Apply the activation in place."""
     if activation == RELU:
@@ -33,7 +33,7 @@ def _activate(a: Any, activation: int) -> None:
             a[i] = (e if a[i] < np.float32(0.0) else np.float32(1.0)) / (np.float32(1.0) + e)
 
 
-@compiled
+@within
 def _slope(delta: Any, a: Any, activation: int) -> None:
     """Multiply delta by the activation's slope, given the activation's own value."""
     if activation == RELU:
@@ -47,7 +47,7 @@ def _slope(delta: Any, a: Any, activation: int) -> None:
             delta[i] *= a[i] * (np.float32(1.0) - a[i])
 
 
-@compiled
+@inner
 def _forward(w: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any) -> None:
     """The outputs of every layer for the rows x (n, D): layer l (from 1) stands in acts from places[l] on."""
     n, offset = x.shape[0], 0
@@ -71,7 +71,7 @@ def _forward(w: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any
         offset += outputs * (inputs + 1)
 
 
-@compiled
+@inner
 def _cross_entropy(z: Any, t: Any) -> Any:
     """The loss of the rows, summed; z (n, K) becomes its gradient, softmax minus one at the label."""
     total: Any = 0.0
@@ -91,7 +91,7 @@ def _cross_entropy(z: Any, t: Any) -> Any:
     return total
 
 
-@compiled
+@inner
 def _half_squares(z: Any, t: Any) -> Any:
     """Half the squared error of the rows, summed; z becomes its gradient. t (n, K)."""
     total: Any = 0.0
@@ -105,7 +105,7 @@ def _half_squares(z: Any, t: Any) -> Any:
     return total / 2
 
 
-@compiled
+@within
 def _backward(
     w: Any, g: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any, scratch: Any, wide: Any
 ) -> None:  # fmt: skip
@@ -139,7 +139,7 @@ def _backward(
         end = offset
 
 
-@compiled
+@within
 def _correct(z: Any, labels: Any) -> int:
     """How many rows have their largest output at their label (the first of equal ones counts)."""
     right = 0
@@ -171,13 +171,13 @@ def evaluate(w: Any, net: Any, data: Any, entropy: bool) -> tuple[float, float]:
     return total / rows, right / rows
 
 
-@compiled
+@inner
 def _copy(source: Any, into: Any) -> None:
     for i in range(source.size):
         into[i] = source[i]
 
 
-@compiled
+@within
 def _gather(x: Any, t: Any, labels: Any, order: Any, xs: Any, ts: Any, ls: Any) -> None:
     """The rows of a batch."""
     for i in range(order.size):
@@ -190,7 +190,7 @@ def _gather(x: Any, t: Any, labels: Any, order: Any, xs: Any, ts: Any, ls: Any) 
             ls[i] = labels[order[i]]
 
 
-@compiled
+@within
 def _steps(
     w: Any, v: Any, g: Any, sizes: Any, rate: Any, momentum: Any, nesterov: bool, decay: Any, moved: Any, norms: Any
 ) -> None:  # fmt: skip
@@ -204,7 +204,7 @@ def _steps(
         start = end
 
 
-@compiled
+@within
 def train(
     w: Any, v: Any, net: Any, data: Any, orders: Any, batch_size: int, done: int, rates: Any, momenta: Any, rule: Any,
     losses: Any, norms: Any,

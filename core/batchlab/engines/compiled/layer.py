@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from batchlab.engines.compiled.maths import compiled, exponential, ticks
+from batchlab.engines.compiled.maths import compiled, exponential, inner, ticks, within
 from batchlab.engines.compiled.pacing import first_bad, reached, segment
 from batchlab.engines.compiled.sgd import keep, step
 
@@ -18,7 +18,7 @@ FACTORS = 64
 """Softmax sums multiplied up before one logarithm is taken of them all: each lies in [1, K]."""
 
 
-@compiled
+@inner
 def _outputs(w: Any, x: Any, first: int, n: int, bias: bool, z: Any) -> None:
     """z[k, i] = W[k] . x[:, first + i] + b[k] for n rows."""
     inputs, outputs = x.shape[0], z.shape[0]
@@ -34,7 +34,7 @@ def _outputs(w: Any, x: Any, first: int, n: int, bias: bool, z: Any) -> None:
                 zk[i] += weight * xd[i]
 
 
-@compiled
+@within
 def _largest(z: Any, n: int, top: Any) -> None:
     """The largest output of each row."""
     for i in range(n):
@@ -45,7 +45,7 @@ def _largest(z: Any, n: int, top: Any) -> None:
             top[i] = zk[i] if zk[i] > top[i] else top[i]
 
 
-@compiled
+@within
 def _log_product(sums: Any, n: int) -> Any:
     """Sum of the logarithms of n numbers in [1, K]: of their products, many at a time."""
     total: Any = 0.0
@@ -58,7 +58,7 @@ def _log_product(sums: Any, n: int) -> Any:
     return total
 
 
-@compiled
+@inner
 def _cross_entropy(z: Any, t: Any, first: int, n: int, top: Any, sums: Any) -> Any:
     """The loss of n rows, summed; z becomes its gradient, softmax minus target."""
     outputs = z.shape[0]
@@ -86,7 +86,7 @@ def _cross_entropy(z: Any, t: Any, first: int, n: int, top: Any, sums: Any) -> A
     return total
 
 
-@compiled
+@inner
 def _half_squares(z: Any, t: Any, first: int, n: int) -> Any:
     """Half the squared error of n rows, summed; z becomes its gradient."""
     total: Any = 0.0
@@ -100,7 +100,7 @@ def _half_squares(z: Any, t: Any, first: int, n: int) -> Any:
     return total / 2
 
 
-@compiled
+@within
 def _gradient(z: Any, x: Any, first: int, n: int, g: Any) -> None:
     """Add to g the gradient of n rows, whose outputs have the gradient z."""
     inputs, outputs = x.shape[0], z.shape[0]
@@ -118,7 +118,7 @@ def _gradient(z: Any, x: Any, first: int, n: int, g: Any) -> None:
         g[outputs * inputs + k] += part
 
 
-@compiled
+@within
 def _gather(x: Any, t: Any, order: Any, xs: Any, ts: Any) -> None:
     """The rows of an epoch in their order."""
     for d in range(x.shape[0]):
@@ -129,7 +129,7 @@ def _gather(x: Any, t: Any, order: Any, xs: Any, ts: Any) -> None:
             ts[k, i] = t[k, order[i]]
 
 
-@compiled
+@within
 def _correct(z: Any, n: int, label: int, good: Any) -> int:
     """How many of n rows have their largest output at `label` (the first of equal ones counts)."""
     own = z[label, :n]
@@ -166,7 +166,7 @@ def evaluate(w: Any, net: Any, data: Any, entropy: bool) -> tuple[float, float]:
     return total / rows, right / rows
 
 
-@compiled
+@within
 def train(
     w: Any, v: Any, net: Any, data: Any, orders: Any, batch_size: int, done: int, rates: Any, momenta: Any, rule: Any,
     losses: Any, norms: Any,
@@ -182,9 +182,6 @@ def train(
     rows, inputs, outputs = x.shape[1], x.shape[0], t.shape[0]
     per_epoch = (rows + batch_size - 1) // batch_size
     whole = orders.shape[1] == 0
-    xs, ts = (x, t) if whole else (np.empty_like(x), np.empty_like(t))
-    z, top, sums = np.empty((outputs, ROWS), np.float32), np.empty(ROWS, np.float32), np.empty(ROWS, np.float32)
-    g, moved = np.empty(outputs * (inputs + 1), np.float32), np.empty(3)
     weights, epoch = outputs * inputs, -1
     if whole:
         xs, ts = x, t

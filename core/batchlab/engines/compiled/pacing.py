@@ -3,16 +3,16 @@
 from math import isfinite
 from typing import Any
 
-from batchlab.engines.compiled.maths import compiled
+from batchlab.engines.compiled.maths import within
 
 
-@compiled
+@within
 def segment(done: int, taken: int, every: int, n: int) -> int:
     """Where the next evaluation cuts a stretch of n updates of which `taken` are done."""
     return min(n, taken + every - (done + taken) % every)
 
 
-@compiled
+@within
 def first_bad(losses: Any, first: int, last: int) -> int:
     """The place of the first loss in first .. last - 1 that is not finite; `last` where all are."""
     for i in range(first, last):
@@ -21,7 +21,7 @@ def first_bad(losses: Any, first: int, last: int) -> int:
     return last
 
 
-@compiled
+@within
 def reached(found: Any, watch: Any) -> bool:
     """Whether an evaluation (train loss, train accuracy, val loss, val accuracy) reaches the target that stops a cell.
 

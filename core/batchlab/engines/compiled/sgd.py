@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from batchlab.engines.compiled.maths import compiled
+from batchlab.engines.compiled.maths import inner, within
 
 
-@compiled
+@inner
 def step(w: Any, v: Any, g: Any, rate: Any, momentum: Any, nesterov: bool, decay: Any, sums: Any) -> None:
     """One parameter's step as torch.optim.SGD takes it: `g += decay w; v = m v + g; w -= rate (v, or g + m v)`.
 
@@ -31,7 +31,7 @@ def step(w: Any, v: Any, g: Any, rate: Any, momentum: Any, nesterov: bool, decay
     sums[0], sums[1], sums[2] = of_g, of_w, of_u
 
 
-@compiled
+@within
 def keep(sums: Any, norms: Any, parameter: int) -> None:
     """Put the roots of a step's three sums into the parameter's column."""
     for j in range(3):
