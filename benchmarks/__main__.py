@@ -1,6 +1,7 @@
-"""Every benchmark that stands beside a peer: `make bench`."""
+"""Every benchmark that stands beside a peer, and the floors of the sweeps: `make bench`."""
 
-from benchmarks import storage, sweeps
+from benchmarks import floors, storage, sweeps
 
 storage.main()
 sweeps.main()
+floors.main()
