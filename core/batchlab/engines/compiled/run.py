@@ -142,7 +142,8 @@ class Run:
             values = dict(zip(names, row[columns].tolist(), strict=True))
             self._evaluated.append((step, values))
             self.tally.evaluated(step, values)
-            self.tally.watch(self.cell, step, values, self.tally.train_seconds - float(laps[step - before :].sum()))
+            if self.cell.target is not None and self.tally.target_step is None:  # else the sum would be for nothing
+                self.tally.watch(self.cell, step, values, self.tally.train_seconds - float(laps[step - before :].sum()))
 
     def _probed(self, norms: NDArray[np.float64]) -> dict[str, Float32s]:
         probed: dict[str, Float32s] = {}
