@@ -4,7 +4,9 @@ Float32 throughout. `FAST` lets the compiler reorder sums and fuse products, and
 not finite.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -32,10 +34,17 @@ def _cacheable() -> bool:
 CACHE = _cacheable()
 compiled = numba.njit(cache=CACHE, fastmath=FAST, error_model="numpy", nogil=True)
 """A loop that Python calls."""
-inner = numba.njit(fastmath=FAST, error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""A part of such loops: it gets neither machine code of its own nor a way in from Python, which take half the time."""
 within = numba.njit(fastmath=FAST, error_model="numpy", nogil=True, inline="always")
 """A part that stands in one place alone: it is put there before anything is compiled."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def inner(function: F, flags: frozenset[str] = frozenset(FAST)) -> F:
+    """A part of such loops: it gets neither machine code of its own nor a way in from Python, which take their time."""
+    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made: F = numba.njit(fastmath=set(flags), error_model="numpy", nogil=True, **bare)(function)
+    return made
 
 
 @intrinsic
@@ -51,7 +60,7 @@ ticks: Any = _ticks
 """The processor's cycle counter: compared with another reading alone, and turned into seconds by a clock."""
 
 
-@numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@partial(inner, flags=frozenset({"contract"}))
 def exponential(x: Any) -> Any:
     """exp(x) for x <= 0 with a relative error below 2.5e-7; NaN stays NaN. A polynomial: loops over it vectorise.
 
