@@ -65,7 +65,7 @@ def _courses(read: Sequence[Row]) -> dict[str, dict[int, Course]]:
     for series in read:
         columns[str(series["variant"] or ""), series["batch_size"]].append(series)
     found: dict[str, dict[int, Course]] = defaultdict(dict)
-    for (line, size), numbers in sorted(columns.items()):
+    for (line, size), numbers in sorted(columns.items(), key=lambda item: item[0][1]):
         steps = floats(numbers[0]["x"])
         # A position is taken before its update: after the rows of the updates before it.
         found[line][size] = (steps - 1) * size, np.stack([floats(series["mean"]) for series in numbers], axis=1)

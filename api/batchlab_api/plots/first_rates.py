@@ -38,7 +38,7 @@ class FirstRates(Plot[Lines]):
         places = _places(named)
         found = [_line(series, named[series["lr"]]) for series in sorted(merged, key=lambda s: float(s["lr"]))]
         most = max((line.n for line in found), default=0)
-        note = words.seeds([most], f"cut at {BEYOND:g} times the loss at the start")
+        note = f"mean over {words.several(most, 'seed')}, cut at {BEYOND:g} times the loss at the start" if most else ""
         return lines.frame(source, self.title, "nats", "epoch", places=places, found=found, note=note)
 
     def chart(self, numbers: Lines, options: Options) -> alt.TopLevelMixin:

@@ -22,6 +22,8 @@ INDENT = 70
 """About how far from the figure's left edge the title starts, with the padding on the right, in pixels."""
 STROKE: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 320, "symbolStrokeWidth": 2, "symbolOpacity": 1}
 """A legend's symbol for a line without markers: a stroke with its dash."""
+MARKER: dict[str, Any] = {"symbolDash": [1, 0], "symbolOpacity": 1, "symbolStrokeWidth": 0}
+"""A legend's symbol for filled markers: in full colour, without the dashed outline that their lines would lend them."""
 ROW_NAME = 18
 """Width of the name of a row beside it, in pixels."""
 
@@ -113,7 +115,7 @@ def legend_width(labels: Sequence[str], options: Options) -> float:
 
 def _legend(labels: Sequence[str], options: Options, dashed: bool) -> alt.Legend:
     """Beside the panels, or below them in a narrow figure."""
-    symbol: dict[str, Any] = STROKE if dashed else {"symbolDash": [1, 0]}
+    symbol = STROKE if dashed else MARKER
     if not options.narrow:
         return alt.Legend(orient="right", **symbol)
     columns = max(1, int(options.pixels / (text_width(labels) + LEGEND_MARK)))

@@ -118,7 +118,7 @@ def frame(
     every = (("",), places.labels or places.colours) if single else (places.colours, places.panels)
     colours, panels = thin(every[0], MAX_LINES), thin(every[1], MAX_PANELS)
     chosen = [line for line in found if line.colour in colours and line.panel in panels]
-    log = _is_wide(chosen, wide)
+    log = unit != "fraction" and _is_wide(chosen, wide)
     shown = [_positive(line) for line in chosen] if log else chosen
     lost = sum(len(before.x) - len(after.x) for before, after in zip(chosen, shown, strict=True))
     drawn = [_after_the_start(line) for line in shown] if extent == "log" else shown
@@ -213,7 +213,8 @@ def _span(found: Sequence[Line]) -> Span:
 def _is_wide(found: Sequence[Line], wide: float) -> bool:
     """Whether the means of the lines that did not diverge are positive, and span a wide range."""
     means = np.concatenate([line.mean for line in found if line.diverged_at is None] or [np.ones(1)])
-    return bool(np.median(means) > 0 and np.percentile(means, 1) > 0 and np.max(means) > wide * np.percentile(means, 1))
+    least = np.percentile(means, 1, method="lower")
+    return bool(np.median(means) > 0 and least > 0 and np.max(means) > wide * least)
 
 
 def _part(every: Sequence[str], shown: Sequence[str], noun: str) -> str:

@@ -18,6 +18,8 @@ FEW_PANELS = 6
 """Up to so many panels are large."""
 WIDE_ROW, FULL_ROW, NARROW_ROW = 3, 4, 2
 """Panels beside each other: few and many in a wide figure, many in a narrow one."""
+RIM = 0.015
+"""Beyond 0 and 1 on an axis of fractions: a line along its edge would be cut to half its width."""
 BEYOND = 30.0
 """A log axis ends at this many times the highest value of the lines that did not diverge, where others did."""
 OWN_AXIS = 18
@@ -135,8 +137,8 @@ def _datum(line: Line, numbers: Lines, layout: Layout, domain: axes.Domain) -> d
         "column": column,
         "x": short(line.x),
         "mean": short(line.mean),
-        "low": short(np.maximum(line.low, domain[0])),
-        "high": short(line.high),
+        "low": short(np.maximum(line.low, max(domain[0], 0.0) if numbers.unit == "fraction" else domain[0])),
+        "high": short(np.minimum(line.high, 1.0) if numbers.unit == "fraction" else line.high),
         "diverged": [*[None] * (len(line.x) - 1), end if line.diverged_at is not None else None],
     }
 
@@ -155,4 +157,4 @@ def _domain(numbers: Lines) -> axes.Domain:
         return axes.log_domain([low, max(high, min(wildest, BEYOND * high))])
     bands = np.concatenate([np.clip(band, 2 * low - high, 2 * high - low) for t in tame for band in (t.low, t.high)])
     bottom, top = axes.linear_domain([low, high, float(np.min(bands)), float(np.max(bands))])
-    return (max(bottom, 0.0), min(top, 1.0)) if numbers.unit == "fraction" else (bottom, top)
+    return (max(bottom, -RIM), min(top, 1 + RIM)) if numbers.unit == "fraction" else (bottom, top)

@@ -48,7 +48,7 @@ def draw_parts(numbers: Paths, options: Options) -> alt.TopLevelMixin:
     if not numbers.walks:
         return frame.empty(numbers.title, numbers.lines, sentence(numbers), options)
     layout = _layout(numbers, options, PARTS)
-    style = frame.style("part:N", PARTS, ordered=False, options=options, legend=True)
+    style = frame.style("part:N", PARTS, ordered=False, options=options, legend=True, dashed=True)
     charts = [
         _panel(panel, _arrows(_walks_in(numbers, panel), panel, layout, style), numbers, layout, options)
         for panel in numbers.panels

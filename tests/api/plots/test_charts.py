@@ -149,6 +149,16 @@ def test_rates_are_in_a_legend_in_their_order(source: Make, cell: Make) -> None:
     assert shown == ["lr 0.05", "lr 2", "lr 10"]
 
 
+def test_the_legend_of_markers_is_in_full_colour_and_without_the_dashes_of_their_lines(
+    source: Make, cell: Make
+) -> None:
+    drawn = chart("best-val-loss-vs-batch", source([cell(b, 1, lr=lr) for b in (1, 8) for lr in (0.05, 2.0)]))
+    legends = [c["legend"] for part in walk(drawn) for c in part.get("encoding", {}).values() if c.get("legend")]
+    assert legends
+    for legend in legends:
+        assert (legend["symbolOpacity"], legend["symbolStrokeWidth"]) == (1, 0)
+
+
 def test_a_bar_is_as_long_as_the_interval(source: Make) -> None:
     plot = PLOTS["grad-norm-vs-batch"]
     numbers = plot.numbers(source())

@@ -185,3 +185,13 @@ def test_the_two_trends_are_drawn_side_by_side_with_their_fit(source: Make) -> N
 def test_numbers_in_running_text_are_short() -> None:
     assert [amount(v) for v in (11503.6, 999.4, 0.07912)] == ["11 504", "999", "0.0791"]
     assert [duration(v) for v in (2.0, 3.63e-3, 8e-5, 2e-8)] == ["2 s", "3.63 ms", "80 µs", "0.02 µs"]
+
+
+def test_a_line_along_the_edge_of_fractions_is_drawn_in_its_whole_width(source: Make, series: Make) -> None:
+    high = {"mean": [0.0, 0.5, 1.0, 1.0], "lo": [-0.1, 0.4, 0.9, 0.9], "hi": [0.1, 0.6, 1.1, 1.1]}
+    plot, made = PLOTS["val-accuracy-over-epochs"], source(series=[series(4, "val_accuracy", **high)])
+    drawn = plot.chart(plot.numbers(made), Options()).to_dict()
+    (datum,) = (row for data in drawn["datasets"].values() for row in data)
+    assert (datum["low"], datum["high"]) == ([0.0, 0.4, 0.9, 0.9], [0.1, 0.6, 1.0, 1.0])
+    for low, high_end in [d for d in _scales(drawn, "linear") if d[1] < 2]:
+        assert -0.02 < low < 0 and 1 < high_end < 1.02

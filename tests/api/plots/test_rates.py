@@ -102,6 +102,7 @@ def test_first_rates_are_named_by_their_class() -> None:
     numbers = plot.numbers(source)
     assert numbers.colours == ("0.001: slow", "0.1: good", "9: divergence")
     assert numbers.drawn[-1].mean.tolist() == pytest.approx([2.3, 6.9])
+    assert "mean over 1 seed, cut at 3 times the loss at the start" in numbers.lines
     plot.chart(numbers, Options()).to_dict()
 
 
@@ -147,6 +148,14 @@ def test_weights_are_compared_after_equal_rows() -> None:
     assert line.x.tolist() == [8.0, 16.0, 24.0, 32.0]
     assert line.mean == pytest.approx(np.full(4, 0.5))
     plot.chart(numbers, Options()).to_dict()
+
+
+def test_weights_are_compared_in_panels_in_the_order_of_the_spec() -> None:
+    sizes = {8: [0.0, 8.5, 16.5], 4: [0.0, 4.0, 8.0, 12.0, 16.0]}
+    read = [series("param/w", mean, batch_size=b, variant=v) for v in ("scaled", "fixed") for b, mean in sizes.items()]
+    source = InMemorySource([], read, **BASE | {"batch_sizes": [4, 8]})
+    source.experiment["metrics"] = {"param/w": "1"}
+    assert WeightsApart().numbers(source).panels == ("scaled", "fixed")
 
 
 def test_each_variant_has_its_rates_in_a_panel_of_its_own() -> None:

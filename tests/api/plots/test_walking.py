@@ -93,6 +93,12 @@ def test_a_run_counts_as_gone_from_the_update_after_which_it_was_beyond_the_radi
     assert (leave.x.tolist(), leave.mean.tolist()) == ([0, 1, 1, 2, 2, 3], [0, 0, 0.5, 0.5, 1, 1])
 
 
+def test_the_parts_of_a_step_are_strokes_in_the_legend() -> None:
+    plot = PLOTS["step-parts"]
+    drawn = str(plot.chart(plot.numbers(Walked(momentum=0.9)), Options()).to_dict())
+    assert "'symbolType': 'stroke'" in drawn and "'symbolStrokeWidth': 0" not in drawn
+
+
 def test_a_worked_example_shows_every_number() -> None:
     spec = {"dataset": {"kind": "inline", "x": [[1.0], [2.0]], "y": [0.0, 0.0]},
             "model": {"kind": "linear", "bias": False}, "momentum": 0.0}  # fmt: skip
