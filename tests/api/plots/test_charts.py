@@ -153,7 +153,7 @@ def test_the_legend_of_markers_is_in_full_colour_and_without_the_dashes_of_their
     source: Make, cell: Make
 ) -> None:
     drawn = chart("best-val-loss-vs-batch", source([cell(b, 1, lr=lr) for b in (1, 8) for lr in (0.05, 2.0)]))
-    legends = [c["legend"] for part in walk(drawn) for c in part.get("encoding", {}).values() if c.get("legend")]
+    legends = [part["legend"] for part in walk(drawn) if part.get("legend") and "field" in part]
     assert legends
     for legend in legends:
         assert (legend["symbolOpacity"], legend["symbolStrokeWidth"]) == (1, 0)
