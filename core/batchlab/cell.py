@@ -185,9 +185,9 @@ class Cell(Strict):
     @property
     def stack_key(self) -> str:
         """Cells of an experiment with equal keys may share a cohort (an engine that takes one at a time aside)."""
-        from batchlab.engines.compiled import support
+        from batchlab.engines import stack_key
 
-        return support.stack_key(self) or f"cell-{self.ordinal}"
+        return stack_key(self)
 
     def describe(self) -> dict[str, Any]:
         """The resolved point, as digests and results name it."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
+from batchlab import engines
 from batchlab.cell import Cell
-from batchlab.engines.compiled import support
 from batchlab.errors import SpecError
 from batchlab.experiment import ExperimentSpec
 from batchlab.spec import arms_of
@@ -30,9 +30,9 @@ def expand(spec: ExperimentSpec) -> tuple[Cell, ...]:
 def _check_engines(cells: Sequence[Cell]) -> None:
     """SpecError where a cell asks for an engine that does not train such cells."""
     for cell in cells:
-        if cell.engine == "compiled" and (obstacle := support.obstacle(cell)) is not None:
+        if (obstacle := engines.obstacle(cell)) is not None:
             where = f" ({cell.variant})" if cell.variant else ""
-            raise SpecError.at(("engine",), f"compiled does not train {obstacle}{where}: use auto or reference")
+            raise SpecError.at(("engine",), f"{cell.engine} does not train {obstacle}{where}: use auto or reference")
 
 
 def number(arms: Iterator[Iterator[dict[str, Any]]], first: int = 0) -> Iterator[Cell]:

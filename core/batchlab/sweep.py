@@ -171,7 +171,7 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
     repeated = len({probe.kind for probe in spec.probes}) < len(spec.probes)
     strange = spec.loss is not None and (spec.loss == "output") != spec.model.gives_loss
     placed = spec.model.gives_loss and spec.init != "default"
-    untrained = spec.pretraining is not None and spec.engine == "compiled"
+    untrained = spec.pretraining is not None and spec.engine in ("compiled", "stacked")
     kept = [keep.label for keep in spec.checkpoints]
     checks: tuple[tuple[bool, Loc, str], ...] = (
         (regression and spec.loss == "cross_entropy", ("loss",), "needs classes: use half_squared_error"),
@@ -185,7 +185,7 @@ def _field_faults(spec: ExperimentSpec) -> list[Fault]:
         (repeated, ("probes",), "each probe once"),
         (len(set(kept)) < len(kept), ("checkpoints",), "each policy once"),
         (regression and "best_val_accuracy" in kept, ("checkpoints",), "regression has no accuracy: use val_loss"),
-        (untrained, ("engine",), "compiled draws its first weights, and has no pretraining: leave this out"),
+        (untrained, ("engine",), f"{spec.engine} draws its first weights, and has no pretraining: leave this out"),
         (spec.engine not in NAMES, ("engine",), f"no such engine: use one of {', '.join(NAMES)}"),
     )
     return [Fault(loc, msg) for wrong, loc, msg in checks if wrong] + list(_method_faults(spec))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from batchlab import state
 from batchlab.cell import Cell
-from batchlab.engines import by_name, choose, cohort_size, fingerprint
+from batchlab.engines import by_name, choose, fingerprint, plan
 from batchlab.engines.compiled import support
 from batchlab.engines.compiled.maths import compiled, exponential
 from batchlab.errors import SpecError
@@ -193,7 +193,7 @@ def test_what_it_cannot_train_goes_to_the_reference(changes: dict[str, Any], rea
     (cell,) = cells(**changes)
     assert support.obstacle(cell) == reason
     assert choose(cell, "cpu").name == "reference"
-    assert cell.stack_key == f"cell-{cell.ordinal}"
+    assert not cell.stack_key.startswith("compiled")
 
 
 def test_a_spec_that_asks_it_for_what_it_cannot_do_is_refused(document: Any) -> None:
@@ -227,10 +227,10 @@ def test_the_last_weights_are_kept_as_the_reference_keeps_them(cells: Cells, tra
             np.testing.assert_allclose(ours.weights[name], weights, rtol=1e-3, atol=1e-5)
 
 
-def test_on_a_gpu_the_reference_trains(cells: Cells) -> None:
+def test_on_a_gpu_it_is_not_chosen(cells: Cells) -> None:
     (cell,) = cells()
     assert choose(cell, "cuda:0").name == "reference"
-    assert cohort_size([cell, cell], "cuda:0") == 1
+    assert plan([cell, cell], "cuda:0") == ("stacked", 2)
 
 
 def test_a_parameter_that_it_does_not_know_is_an_obstacle_unless_it_is_at_its_default(cells: Cells) -> None:
@@ -247,9 +247,9 @@ def test_a_parameter_that_it_does_not_know_is_an_obstacle_unless_it_is_at_its_de
 def test_cells_of_one_data_set_and_model_share_cohorts_of_about_a_second(cells: Cells) -> None:
     short = cells(batch_sizes=[1, 10, 100], seeds=3)
     assert len({cell.stack_key for cell in short}) == 1
-    assert cohort_size(short, "cpu") == len(short)
+    assert plan(short, "cpu") == ("compiled", len(short))
     long = cells(batch_sizes=[1, 2, 4], seeds=3, budget={"epochs": 5000}, evaluate={"every_steps": 80})
-    assert 1 <= cohort_size(long, "cpu") < len(long)
+    assert 1 <= plan(long, "cpu")[1] < len(long)
     timed, _ = cells(seeds=2, limits={"seconds_per_cell": 5})
     assert timed.stack_key == "cell-0"
 

@@ -32,7 +32,7 @@ class Trainers:
         """
         try:
             here = own(device)
-            return engines.choose(cells[0], here).name, engines.cohort_size(cells, here)
+            return engines.plan(cells, here)
         except KeyError as error:
             raise ValueError(f"this worker has no engine {error}") from error
 

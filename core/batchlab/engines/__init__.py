@@ -8,27 +8,65 @@ if TYPE_CHECKING:
     from batchlab.cell import Cell
     from batchlab.engines.base import Engine
 
-NAMES = ("auto", "reference", "compiled")
+NAMES = ("auto", "reference", "compiled", "stacked")
 """What a spec may ask for."""
 IN_TURN = frozenset({"compiled"})
 """Engines that train the cells of a cohort one after the other, so that none shares its steps with others."""
 
 
-def choose(cell: "Cell", device: str) -> "Engine":
-    """The engine that trains `cell` on `device`: the one that the spec names, else `compiled` where it can.
+def plan(cells: "Sequence[Cell]", device: str) -> tuple[str, int]:
+    """The engine that trains the first of these cells on `device`, and how many of them, from the first, as one cohort.
 
-    ValueError where the one that is named cannot.
+    The cells have equal `stack_key`. The engine is the one that the spec names. Else it is, on a CPU, `compiled` where
+    it can and `stacked` where that is faster than one cell after the other (`stacked.support.pays`); on a GPU `stacked`
+    where two cells or more can be stacked; `reference` for all else. ValueError where the one that is named cannot.
+
+    The reference takes one cell. The compiled engine takes cells until they are about a second of work, so that several
+    workers share an experiment and none spends its time on claims. A stack is bounded by memory.
     """
-    fastest = _fastest(cell, device)
-    if cell.engine == "compiled" != fastest:
-        raise ValueError(f"compiled does not train this cell on {device}: use auto or reference")
-    return by_name(fastest if cell.engine == "auto" else cell.engine)
+    from batchlab.engines.compiled import support as loops
+    from batchlab.engines.stacked import support as stacks
+
+    cell = cells[0]
+    compiled = device == "cpu" and loops.obstacle(cell) is None
+    stack = stacks.obstacle(cell) is None
+    if cell.engine not in NAMES:
+        raise KeyError(cell.engine)
+    if {"compiled": not compiled, "stacked": not stack}.get(cell.engine):
+        raise ValueError(f"{cell.engine} does not train this cell on {device}: use auto or reference")
+    if cell.engine == "compiled" or (cell.engine == "auto" and compiled):
+        return "compiled", loops.cohort_size(cells)
+    if cell.engine in ("auto", "stacked") and stack:
+        size = stacks.cohort_size(cells, device)
+        if cell.engine == "stacked" or stacks.pays(cells[:size], device):
+            return "stacked", size
+    return "reference" if cell.engine == "auto" else cell.engine, 1
 
 
-def _fastest(cell: "Cell", device: str) -> str:
-    from batchlab.engines.compiled import support
+def choose(cell: "Cell", device: str) -> "Engine":
+    """The engine that trains `cell` alone on `device`, as `plan` says."""
+    return by_name(plan([cell], device)[0])
 
-    return "compiled" if device == "cpu" and support.obstacle(cell) is None else "reference"
+
+def stack_key(cell: "Cell") -> str:
+    """What cells of an experiment have in common that may be one cohort. Loads no torch.
+
+    Cells that the compiled engine takes on a CPU have its key, also for a GPU, where `plan` takes the first of them
+    that are alike.
+    """
+    from batchlab.engines.compiled import support as loops
+    from batchlab.engines.stacked import support as stacks
+
+    return loops.stack_key(cell) or stacks.key(cell) or f"cell-{cell.ordinal}"
+
+
+def obstacle(cell: "Cell") -> str | None:
+    """Why the engine that the cell asks for does not train such cells on any device; None where it does."""
+    from batchlab.engines.compiled import support as loops
+    from batchlab.engines.stacked import support as stacks
+
+    finders = {"compiled": loops.obstacle, "stacked": stacks.obstacle}
+    return finders[cell.engine](cell) if cell.engine in finders else None
 
 
 def by_name(name: str) -> "Engine":
@@ -37,22 +75,13 @@ def by_name(name: str) -> "Engine":
         from batchlab.engines.compiled.engine import Compiled
 
         return Compiled()
+    if name == "stacked":
+        from batchlab.engines.stacked.engine import Stacked
+
+        return Stacked()
     from batchlab.engines.reference import Reference
 
     return {"reference": Reference}[name]()
-
-
-def cohort_size(cells: "Sequence[Cell]", device: str) -> int:
-    """How many of these cells, whose `stack_key` is equal, are trained as one cohort on `device`.
-
-    The reference takes one. The compiled engine takes cells until they are about a second of work, so that several
-    workers share an experiment and none spends its time on claims.
-    """
-    from batchlab.engines.compiled import support
-
-    if choose(cells[0], device).name != "compiled":
-        return 1
-    return support.cohort_size(cells)
 
 
 def device_for(own: str, asked: str) -> str:

@@ -5,6 +5,7 @@ from itertools import count, repeat
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from batchlab import streams
@@ -62,6 +63,15 @@ def order(cell: Cell, epoch: int) -> streams.Rows:
     if cell.shuffle == "never":
         return np.arange(cell.rows)
     return streams.permutation(cell.rows, cell.seed, "order", epoch if cell.shuffle == "epoch" else 0)
+
+
+def settings(cell: Cell, done: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rates and momenta (0 where the optimizer has none) of the n updates after `done`, as `batches` gives them."""
+    first = done - done % CHUNK
+    chunks = [np.arange(c, c + CHUNK, dtype=np.float64) for c in range(first, done + max(n, 1), CHUNK)]
+    momenta = [np.zeros(CHUNK) if (found := cell.momenta(chunk)) is None else found for chunk in chunks]
+    wanted = slice(done - first, done - first + n)
+    return np.concatenate([cell.rates(chunk) for chunk in chunks])[wanted], np.concatenate(momenta)[wanted]
 
 
 def _settings(cell: Cell, done: int) -> Iterator[tuple[float, float | None]]:

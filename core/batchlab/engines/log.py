@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batchlab.cell import Cell
-from batchlab.engines.base import Block, CellBlock, Ending, Float32s
+from batchlab.engines.base import Block, Ending
+from batchlab.engines.booking import Stretch, book
 from batchlab.engines.growing import Course
 from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
@@ -134,55 +136,16 @@ class Log:
         """The block with all that was kept since it began, cut at the first loss that is not finite; opens the next."""
         laps = watch.laps()
         wall = self.seconds
+        evaluated = [(step, floats(values)) for step, values in self._evaluations]
+        stretch = Stretch(_numbers(self._losses), norms.take(), laps, self._rates, self._momenta, evaluated)
         with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
-            cell = self._block(norms.take(), laps)
+            block = book(self._cell, self.tally, self._task.shapes, stretch)
+        done = block.steps_done
+        ending = self._ending(done if stretch.bad else None)
+        kept = self._keeper.close(done, done - stretch.bad, ending)
         self._open()
-        return Block({0: cell}, float(laps.sum()), max(0.0, wall - float(laps.sum())))
-
-    def _block(self, norms: Mapping[Need, NDArray[np.float64]], laps: NDArray[np.float64]) -> CellBlock:
-        exact = _numbers(self._losses)
-        bad = np.flatnonzero(~np.isfinite(exact))  # before the cast: a loss in float64 may be beyond float32
-        losses = _single(exact)
-        n = int(bad[0]) + 1 if bad.size else len(losses)
-        first, last = self.tally.done + 1, self.tally.done + n
-        probed = self._probed({need: values[:n] for need, values in norms.items()})
-        updates = {"loss": losses[:n], **self._settings(first, n), **probed, "step_seconds": _single(laps[:n])}
-        until = last - 1 if bad.size else last  # the update that diverged has left nothing to evaluate
-        kept = [(step, floats(values)) for step, values in self._evaluations if step <= until]
-        self._take_in(probed, laps[:n], kept)
-        ending = self._ending(last if bad.size else None)
-        return CellBlock(
-            first, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last, ending,
-            self._keeper.close(last, until, ending),
-        )  # fmt: skip
-
-    def _settings(self, first: int, n: int) -> dict[str, Float32s]:
-        """Rate, batch size and momentum of each update."""
-        cell = self._cell
-        rows = np.diff(cell.batches.seen(np.arange(first - 1, first + n)))
-        found = {"lr": _single(self._rates[:n]), "batch_size": _single(rows)}
-        return found if cell.momentum is None else found | {"momentum": _single(self._momenta[:n])}
-
-    def _probed(self, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
-        probed: dict[str, Float32s] = {}
-        for probe in self._cell.probes:
-            if probe.need:
-                values = probe.values(norms[probe.need], self._task.shapes)
-                probed |= {name: _single(column) for name, column in values.items()}
-        return probed
-
-    def _take_in(
-        self, probed: Mapping[str, Float32s], laps: NDArray[np.float64], kept: Sequence[tuple[int, dict[str, float]]]
-    ) -> None:
-        before, already = self.tally.done, self.tally.train_seconds
-        self.tally.add(probed, len(laps))
-        self.tally.add_time(laps, self._cell)
-        for probe in self._cell.probes:
-            for name, (metric, limit) in probe.crossings().items():
-                self.tally.crossed(name, before, probed[metric] > limit)
-        for step, values in kept:
-            self.tally.evaluated(step, values)
-            self.tally.watch(self._cell, step, values, already + float(laps[: step - before].sum()))
+        train = float(laps.sum())
+        return Block({0: replace(block, ending=ending, kept=kept)}, train, max(0.0, wall - train))
 
     def _ending(self, diverged_at: int | None) -> Ending | None:
         return ending(self._cell, self.tally, diverged_at, self.stopped, self._final)
@@ -219,11 +182,6 @@ def floats(values: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def _columns(kept: Sequence[tuple[int, dict[str, float]]]) -> dict[str, Float32s]:
-    names = kept[0][1] if kept else ()
-    return {name: _single([values[name] for _, values in kept]) for name in names}
-
-
 def _norm(values: Tensor) -> Tensor:
     """Euclidean norm."""
     norm: Tensor = torch.linalg.vector_norm(values)
@@ -244,7 +202,3 @@ def _rows(values: NDArray[np.float64], parameters: int) -> NDArray[np.float64]:
 def _numbers(values: Sequence[Tensor]) -> NDArray[np.float64]:
     """Scalars, or rows of numbers, on the device as one array on the host."""
     return torch.stack(tuple(values)).double().cpu().numpy() if values else np.zeros(0)
-
-
-def _single(values: object) -> Float32s:
-    return np.asarray(values, dtype=np.float64).astype(np.float32)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from batchlab import streams
 from batchlab.cell import Cell
-from batchlab.datasets import Arrays, split
+from batchlab.datasets import Arrays, Part, split
 from batchlab.engines.averaging import Averaging
 from batchlab.engines.layout import Rows, in_place_of, keep_freed_memory, laid_out, lay_out, layout, parts, take
 from batchlab.engines.objective import Objective
@@ -50,13 +50,13 @@ class Task:
         exact_arithmetic()
         keep_freed_memory()
         self.cell, self.device = cell, device
-        self._dtype = torch.float64 if cell.precision == "float64" else torch.float32
+        self._dtype = dtype_of(cell)
         net = network(cell.model, cell.info.shape, cell.info.outputs, cell.init, cell.seed)
         memory = layout(net, cell.precision, device)
         self.net = lay_out(net.to(device, self._dtype), memory)
         rows = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
-        self.train, self.validation = self._table(*rows.train, memory), self._table(*rows.validation, memory)
-        self.test = None if rows.test is None else self._table(*rows.test, memory)
+        self.train, self.validation = self._table(rows.train, memory), self._table(rows.validation, memory)
+        self.test = None if rows.test is None else self._table(rows.test, memory)
         self._draws = draws_of(self.net, device)
         self.names = [name for name, _ in self.net.named_parameters()]
         self.shapes = {name: tuple(p.shape) for name, p in self.net.named_parameters()}
@@ -78,14 +78,8 @@ class Task:
         self.memory: dict[str, Tensor] = {}
         """What is kept from one update for what is measured at the next."""
 
-    def _table(self, x: NDArray[Any], y: NDArray[Any], memory: torch.memory_format) -> Table:
-        inputs = laid_out(torch.from_numpy(x).to(self.device, self._dtype), memory)
-        labels = torch.from_numpy(y).to(self.device)
-        if self.cell.info.classes is None:
-            return Table(inputs, labels.to(self._dtype)[:, None], None)
-        if self.cell.loss == "cross_entropy":
-            return Table(inputs, labels, labels)
-        return Table(inputs, functional.one_hot(labels, self.cell.info.classes).to(self._dtype), labels)
+    def _table(self, part: Part, memory: torch.memory_format) -> Table:
+        return table(self.cell, part, self.device, memory)
 
     def begin_with(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Put these weights (parameters and buffers by name) in the place of the drawn ones."""
@@ -279,6 +273,23 @@ class Task:
                 own = name.removeprefix(prefix)
                 on_host = own in ON_HOST and not self.optimizer.defaults.get("fused")
                 self.optimizer.state[p][own] = held[name] if on_host else in_place_of(p, held[name])
+
+
+def dtype_of(cell: Cell) -> torch.dtype:
+    """What its weights are held in."""
+    return torch.float64 if cell.precision == "float64" else torch.float32
+
+
+def table(cell: Cell, part: Part, device: torch.device, memory: torch.memory_format = torch.contiguous_format) -> Table:
+    """The rows of a part on the device, as the cell's loss takes them; pictures are laid out as `memory` says."""
+    dtype = dtype_of(cell)
+    inputs, labels = (torch.from_numpy(values).to(device) for values in part)
+    inputs = laid_out(inputs.to(dtype), memory)
+    if cell.info.classes is None:
+        return Table(inputs, labels.to(dtype)[:, None], None)
+    if cell.loss == "cross_entropy":
+        return Table(inputs, labels, labels)
+    return Table(inputs, functional.one_hot(labels, cell.info.classes).to(dtype), labels)
 
 
 def flat(values: Sequence[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from batchlab.cell import Cell
 from batchlab.engines.base import CellBlock, Ending, Float32s, Kept
-from batchlab.engines.batches import CHUNK
+from batchlab.engines.batches import settings
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
 from batchlab.engines.log import ending
 from batchlab.engines.tally import Tally
@@ -85,7 +85,7 @@ class Run:
         losses = np.zeros(n, np.float32)
         norms = np.zeros((n, len(NEEDS), len(self._shapes)))
         found, spent = np.empty((n // cell.evaluate_every + 2, len(EVALUATED))), np.zeros(2, np.int64)
-        rates, momenta = _settings(cell, done, n)
+        rates, momenta = settings(cell, done, n)
         began = perf_counter()
         taken, made = self._loop.advance(
             self.w, self.v, self._loop.net, self._rows.train, self._rows.tables,
@@ -96,10 +96,10 @@ class Run:
         wall = perf_counter() - began
         self._speed = taken / wall
         training = wall * int(spent[0]) / max(1, int(spent.sum()))
-        settings = {"lr": rates, "batch_size": _sizes(cell, done, n)}
+        set_to = {"lr": rates, "batch_size": _sizes(cell, done, n)}
         if cell.momentum is not None:
-            settings["momentum"] = momenta
-        kept = {name: _single(values[:taken]) for name, values in settings.items()}
+            set_to["momentum"] = momenta
+        kept = {name: _single(values[:taken]) for name, values in set_to.items()}
         return losses[:taken], norms[:taken], kept, found[:made], training
 
     def _rule(self) -> tuple[Any, ...]:
@@ -186,15 +186,6 @@ class Run:
         )
         self._open()
         return block
-
-
-def _settings(cell: Cell, done: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rates and momenta of the n updates after `done`, in the chunks in which every engine computes them."""
-    first = done - done % CHUNK
-    chunks = [np.arange(c, c + CHUNK, dtype=np.float64) for c in range(first, done + max(n, 1), CHUNK)]
-    momenta = [np.zeros(CHUNK) if (found := cell.momenta(chunk)) is None else found for chunk in chunks]
-    wanted = slice(done - first, done - first + n)
-    return np.concatenate([cell.rates(chunk) for chunk in chunks])[wanted], np.concatenate(momenta)[wanted]
 
 
 def _sizes(cell: Cell, done: int, n: int) -> NDArray[np.int64]:

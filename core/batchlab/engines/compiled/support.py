@@ -64,8 +64,8 @@ def obstacle(cell: Cell) -> str | None:
         (not getattr(cell.model, "bias", True) and not small(cell), "a large layer without bias"),
     )
     found = next((what for wrong, what in checks if wrong), None)
-    return found or _changed(cell, OWN) or _changed(cell.model, KNOWN[type(cell.model)]) or (
-        _changed(cell.optimizer, KNOWN[type(cell.optimizer)])
+    return found or changed(cell, OWN) or changed(cell.model, KNOWN[type(cell.model)]) or (
+        changed(cell.optimizer, KNOWN[type(cell.optimizer)])
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def small(cell: Cell) -> bool:
     return not isinstance(cell.model, Mlp) and prod(cell.info.shape) * cell.info.outputs <= SMALL
 
 
-def _changed(kind: Any, known: frozenset[str]) -> str | None:
+def changed(kind: Any, known: frozenset[str]) -> str | None:
     """A parameter that is not known and not at its default."""
     fields = type(kind).model_fields
     return next(

@@ -1,0 +1,1 @@
+"""Cells trained together along a leading axis; `support` says which, and loads no torch."""

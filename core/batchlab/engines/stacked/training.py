@@ -1,0 +1,75 @@
+"""One update of a stack, and many of them at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from batchlab.engines.batches import CHUNK, settings
+from batchlab.engines.stacked.descent import rule
+from batchlab.engines.stacked.gauges import Gauges
+from batchlab.engines.stacked.stack import Stack
+
+
+class Training:
+    """Takes updates. `alive` (K,) says which cells still move: one whose loss was not finite, or which has reached its
+    target, is left where it is while the others go on."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.rule, self.gauges = stack, rule(stack), Gauges(stack)
+        self.alive = torch.ones(len(stack), dtype=torch.bool, device=stack.device)
+
+    def update(self, rows: Tensor | None, numbers: Tensor) -> Tensor:
+        """Take one update on these rows; returns what was measured of it, (K, columns). Nothing is waited for."""
+        weights = self.stack.weights
+        with torch.enable_grad():
+            losses = self.stack.losses(rows)
+            (gradient,) = torch.autograd.grad(losses.sum(), weights)
+        with torch.no_grad():
+            moves = self.rule.step(weights, gradient, numbers)
+            after = weights - torch.where(self.alive[:, None], moves, 0.0)
+            found = torch.cat(self.gauges.take(losses, gradient, weights.detach(), after, numbers[0]), 1)
+            weights.copy_(after)
+            self.alive.logical_and_(losses.isfinite())
+        return found
+
+    def run(self, rows: Sequence[Tensor | None], numbers: Tensor) -> Tensor:
+        """Take n updates, `numbers` being (n, how many, K, 1): what was measured, (n, K, columns)."""
+        return torch.stack([self.update(*each) for each in zip(rows, numbers, strict=True)])
+
+    def freeze(self, ended: Tensor) -> None:
+        """Leave these cells (K,) where they are from now on."""
+        self.alive.logical_and_(ended.logical_not())
+
+    def numbers(self, done: int) -> Iterator[Tensor]:
+        """What each update after `done` takes that changes in time: (how many, K, 1)."""
+        stack, skip = self.stack, done % CHUNK
+        while True:
+            first = done - skip
+            found = [settings(cell, first, CHUNK) for cell in stack.cells]
+            rates, momenta = (np.stack(columns, 1) for columns in zip(*found, strict=True))
+            steps = np.arange(first, first + CHUNK, dtype=np.float64)
+            taken = np.stack(self.rule.numbers(steps, rates, momenta), 1)[..., None]
+            yield from torch.from_numpy(taken).to(stack.device, stack.dtype)[skip:]
+            done, skip = first + CHUNK, 0
+
+    def _held(self) -> dict[str, Tensor]:
+        """All that an update depends on beside its rows and numbers, by name."""
+        return {
+            "weights": self.stack.weights.detach(),
+            "alive": self.alive,
+            **{f"rule/{name}": value for name, value in self.rule.memory.items()},
+            **{f"memory/{name}": value for name, value in self.gauges.memory.items()},
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Copies of the weights and of what is remembered, by name."""
+        return {name: value.cpu().numpy().copy() for name, value in self._held().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `arrays` gave."""
+        for name, value in self._held().items():
+            value.copy_(torch.from_numpy(np.array(arrays[name])))
