@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batchlab.engines import by_name, choose, cohort_size, device_for, fingerprint
+from batchlab.engines import by_name, choose, device_for, fingerprint, plan
 from batchlab.errors import DataError
 from batchlab.results import group_cells
 from batchlab.run import run
@@ -75,7 +75,7 @@ def test_norms_fall_and_the_best_loss_rises_with_the_batch(tmp_path: Path) -> No
 def test_the_reference_trains_what_no_other_engine_asks_for(document: Document) -> None:
     (item, *_) = run(parse_spec(document(optimizer={"kind": "adam"})), Path())
     assert choose(item.cell, "cpu").name == by_name("reference").name == "reference"
-    assert cohort_size([item.cell], "cpu") == 1
+    assert plan([item.cell], "cpu") == ("reference", 1)
     with pytest.raises(KeyError):
         by_name("warp")
 
