@@ -1,0 +1,127 @@
+"""What the service costs: training through the embedded lab beside the core alone, and how soon a small job starts.
+
+    python -m benchmarks.service [--rounds 2]
+
+The same cells are trained in turns by one worker of a lab (POST to succeeded, every value stored) and by one process
+with the core alone. Results go to benchmarks/results/service.md.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from batchlab_client import Client
+from batchlab_lab.embedded import Embedded
+from batchlab_lab.home import Home
+from sqlalchemy import Connection, create_engine, text
+
+from benchmarks import bare
+from benchmarks.common import write
+
+JOB: dict[str, Any] = {
+    "dataset": {"kind": "digits"},
+    "model": {"kind": "mlp", "widths": [64]},
+    "batch_sizes": [32],
+    "lr": {"rule": "fixed", "base": 0.05},
+    "budget": {"steps": 15_000},
+    "seeds": 8,
+    "engine": "reference",
+}
+"""Eight cells of about four seconds."""
+SMALL: dict[str, Any] = {
+    "dataset": {"kind": "sectors"},
+    "model": {"kind": "softmax"},
+    "batch_sizes": [16],
+    "lr": {"rule": "fixed", "base": 0.1},
+    "budget": {"steps": 100},
+}
+STARTS = 12
+_TIMES = text(
+    """
+    SELECT extract(epoch FROM e.created_at)::float8 AS stored, extract(epoch FROM s.started_at)::float8 AS claimed,
+        extract(epoch FROM c.finished_at)::float8 AS recorded
+    FROM experiments e JOIN slices s ON s.experiment_id = e.id JOIN cells c ON c.experiment_id = e.id WHERE e.id = :id
+    """
+)
+
+
+def through_the_lab(client: Client, spec: dict[str, Any]) -> float:
+    """Seconds from POST to the end."""
+    began = time.perf_counter()
+    experiment = client.wait(client.submit(spec).id)
+    if experiment.status != "succeeded":
+        raise RuntimeError(f"the job has {experiment.status}")
+    return time.perf_counter() - began
+
+
+def start(client: Client, connection: Connection) -> dict[str, float]:
+    """Milliseconds of the parts of a small job: all of its updates are in its first block."""
+    posted = time.time()
+    id = client.submit(SMALL).id
+    client.wait(id)
+    stored, claimed, recorded = connection.execute(_TIMES, {"id": id}).one()
+    connection.rollback()
+    return {
+        "POST to stored": 1000 * (stored - posted),
+        "stored to claimed": 1000 * (claimed - stored),
+        "claimed to recorded": 1000 * (recorded - claimed),
+        "POST to first updates recorded": 1000 * (recorded - posted),
+    }
+
+
+def spread(values: list[float], style: str = ".1f") -> str:
+    """Median, least and greatest."""
+    middle, least, greatest = (format(value, style) for value in (median(values), min(values), max(values)))
+    return f"{middle} ({least} to {greatest})"
+
+
+def report(pairs: list[tuple[float, float]], starts: list[dict[str, float]], alone: list[float]) -> str:
+    """The table."""
+    ratios = [lab / core for lab, core in pairs]
+    whole = [one["POST to first updates recorded"] for one in starts]
+    ours = [one - 1000 * median(alone) for one in whole]
+    lines = [
+        "# What the service costs",
+        "",
+        f"`python -m benchmarks.service --rounds {len(pairs)}`: medians, in brackets the least and the greatest. One "
+        "worker with one thread; the core alone in one process with one thread, in turns.",
+        "",
+        "| | measured | wanted |",
+        "| --- | --- | --- |",
+        f"| s of {JOB['seeds']} cells of {JOB['budget']['steps']} updates, core alone | "
+        f"{spread([core for _, core in pairs])} | >= 30 |",
+        f"| s of the same through the lab, POST to succeeded | {spread([lab for lab, _ in pairs])} | |",
+        f"| ratio | {spread(ratios, '.3f')} | <= 1.1 |",
+        *(f"| small job, ms: {name} | {spread([one[name] for one in starts])} | |" for name in list(starts[0])[:3]),
+        f"| small job, ms: POST to first updates recorded | {spread(whole)} | < 1000 |",
+        f"| small job, ms: its training with the core alone | {spread([1000 * one for one in alone])} | |",
+        f"| small job, ms: ours (all but the training) | {spread(ours)} | < 200 |",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    options, _ = parser.parse_known_args()
+    os.environ |= {"BATCHLAB_BALLAST_BYTES": "0", "OMP_NUM_THREADS": "1"}
+    with (
+        tempfile.TemporaryDirectory(prefix="batchlab-bench-") as folder,
+        Embedded(Home(Path(folder)), port=0, workers=1) as lab,
+        Client(lab.url) as client,
+    ):
+        with create_engine(lab.postgres.url).connect() as connection:
+            for _ in range(3):  # a warm lab: its worker has imported and compiled what it needs
+                start(client, connection)
+            starts = [start(client, connection) for _ in range(STARTS)]
+        alone = [bare.seconds(SMALL) for _ in range(3)]
+        pairs = [(through_the_lab(client, JOB), bare.seconds(JOB)) for _ in range(options.rounds)]
+    write("service", report(pairs, starts, alone))
+
+
+if __name__ == "__main__":
+    main()
