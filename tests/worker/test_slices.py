@@ -286,9 +286,9 @@ def test_a_large_state_is_not_saved_with_every_block_and_nothing_is_lost_by_it(
     saved = []
     record = claims.record
 
-    def noting(engine: Any, lease: Any, block: Block, checkpoint: bytes | None, phase: str) -> None:
+    def noting(engine: Any, lease: Any, block: Block, checkpoint: bytes | None, *more: Any, **named: Any) -> None:
         saved.append(checkpoint is not None)
-        record(engine, lease, block, checkpoint, phase)
+        record(engine, lease, block, checkpoint, *more, **named)
 
     monkeypatch.setattr(claims, "record", noting)
     script(lambda step: bench.control.leave() if step == 40 else None, size=500_000)
