@@ -15,6 +15,7 @@ import json
 import math
 import time
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
@@ -84,6 +85,10 @@ class Piece:
     finding: Finding | None = None
 
 
+CHUNK = 1024
+"""Numbers in one array of a series."""
+
+
 class Held:
     """What an analysis has worked out so far, by name. An array that is put here is never written to again."""
 
@@ -105,14 +110,30 @@ class Held:
 
     def series(self, name: str) -> list[NDArray[Any]]:
         """What `append` has put under this name, in order."""
-        found: list[NDArray[Any]] = []
-        while f"{name}.{len(found)}" in self:
-            found.append(self[f"{name}.{len(found)}"])
-        return found
+        return [self[f"{name}.{i}"] for i in range(self._length(name))]
 
     def append(self, name: str, value: Any) -> None:
         """Put a further array under this name."""
-        self[f"{name}.{len(self.series(name))}"] = value
+        self[f"{name}.{self._length(name)}"] = value
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """What `add` has put under this name, in order."""
+        return np.concatenate([np.zeros(0), *(np.ravel(chunk) for chunk in self.series(name))])
+
+    def add(self, name: str, value: float) -> None:
+        """Put a further number under this name: many share an array, so that a state of thousands stays small."""
+        last = self._length(name) - 1
+        if last >= 0 and self[f"{name}.{last}"].size < CHUNK:
+            self[f"{name}.{last}"] = np.append(self[f"{name}.{last}"], float(value))
+        else:
+            self.append(name, np.array([value], np.float64))
+
+    def _length(self, name: str) -> int:
+        """How many arrays a series has, without a look at each."""
+        over = 1
+        while f"{name}.{over - 1}" in self:
+            over *= 2
+        return bisect_left(range(over), True, key=lambda i: f"{name}.{i}" not in self)
 
     def keep(self, name: str, value: Any) -> None:
         """Put something that JSON can say."""

@@ -49,14 +49,14 @@ def maximise(evaluate: Evaluate, start: Vector, box: Vector, iterations: int, he
         try:
             return _run_on(evaluate, held, start, box, iterations)
         except _Enough:
-            yield min(1.0, len(held.series("value")) / (2 * iterations))
+            yield min(1.0, len(held.numbers("value")) / (2 * iterations))
 
 
 def _run_on(evaluate: Evaluate, held: Held, start: Vector, box: Vector, iterations: int) -> Maximum:
     """The method on the log that `held` has, and on what it evaluates beyond; _Enough after a piece of that."""
     from scipy.optimize import Bounds, minimize
 
-    values, slopes = held.series("value"), held.series("gradient")
+    values, slopes = held.numbers("value").tolist(), held.series("gradient")
     known, began = len(values), 0.0
     points: list[Vector] = []
 
@@ -68,12 +68,12 @@ def _run_on(evaluate: Evaluate, held: Held, start: Vector, box: Vector, iteratio
             elif perf_counter() - began >= PATIENCE:
                 raise _Enough
             value, gradient = evaluate(y.copy())
-            held.append("value", value)
+            held.add("value", value)
             held.append("gradient", gradient)
-            values.append(np.asarray(value))
+            values.append(value)
             slopes.append(gradient)
         points.append(y.copy())
-        return -float(values[len(points) - 1]), -slopes[len(points) - 1].astype(np.float64)
+        return -values[len(points) - 1], -slopes[len(points) - 1].astype(np.float64)
 
     # No tolerances: the source's measure is a number of iterations.
     options: Any = {"maxiter": iterations, "ftol": 0.0, "gtol": 0.0}

@@ -67,10 +67,8 @@ def eps_sharpness(
     """phi at `w`, the best of `restarts` searches. Its standard error is that of the rows, with y held fixed."""
     box = eps * (np.abs(space.coordinates(w)) + 1.0)
     evaluate = partial(_evaluate, problem, w, space)
-    for i in range(restarts):
-        if f"value.{i}" not in held:
-            yield from share(_search(evaluate, box, i, iterations=iterations, seed=seed, held=held), i, restarts)
-    searches = [float(v) for v in held.series("value")]
+    for i in range(len(held.numbers("value")), restarts):
+        yield from share(_search(evaluate, box, i, iterations=iterations, seed=seed, held=held), i, restarts)
     here, there = (problem.losses(at).cpu().numpy() for at in (w, w + space.lift(held["best"])))
     if there.mean() < here.mean():  # y = 0 is in the box, too
         there = here
@@ -79,9 +77,9 @@ def eps_sharpness(
     facts = {
         "loss": float(here.mean()),
         "highest_loss": float(there.mean()),
-        "searches": searches,
-        "iterations": [int(v) for v in held.series("iterations")],
-        "evaluations": [int(v) for v in held.series("evaluations")],
+        "searches": held.numbers("value").tolist(),
+        "iterations": [int(v) for v in held.numbers("iterations")],
+        "evaluations": [int(v) for v in held.numbers("evaluations")],
         "at_edge": float(held["at_edge"]),
     }
     return Measured(float(phi), error, bool(held["stationary"]), facts)
@@ -107,8 +105,8 @@ def _search(
     log = held.part("log")
     found = yield from maximise(evaluate, start, box, iterations, log)
     log.clear()
-    if found.value > max([float(v) for v in held.series("value")], default=-np.inf):
+    if found.value > held.numbers("value").max(initial=-np.inf):
         held["best"], held["at_edge"], held["stationary"] = found.point, found.at_edge, found.stationary
-    held.append("iterations", found.iterations)
-    held.append("evaluations", found.evaluations)
-    held.append("value", found.value)
+    held.add("iterations", found.iterations)
+    held.add("evaluations", found.evaluations)
+    held.add("value", found.value)

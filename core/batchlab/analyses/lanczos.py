@@ -64,14 +64,14 @@ def _extend(product: Tensor, basis: list[Tensor], held: Held, fresh: Callable[[i
     alpha = float(product.double() @ basis[-1].double())
     if not math.isfinite(alpha):
         raise DataError("the curvature at these weights is not finite: the network has diverged, or needs float64")
-    held.append("alpha", alpha)
+    held.add("alpha", alpha)
     size = float(product.double().norm())
     rest = _orthogonal(product, basis)
     beta = float(rest.double().norm())
     small = EXHAUSTED if rest.dtype == torch.float32 else EXHAUSTED**2
     if beta <= small * size or size == 0.0:
         beta, rest = 0.0, _orthogonal(fresh(len(basis)), basis)
-    held.append("beta", beta)
+    held.add("beta", beta)
     basis.append(rest / rest.norm().clamp_min(torch.finfo(rest.dtype).tiny))
     held.append("basis", basis[-1].cpu().numpy())
 
@@ -87,7 +87,7 @@ def _orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
 def _ritz(held: Held) -> Ritz:
     from scipy.linalg import eigh_tridiagonal
 
-    alpha, beta = (np.array([float(v) for v in held.series(name)]) for name in ("alpha", "beta"))
+    alpha, beta = held.numbers("alpha"), held.numbers("beta")
     values, vectors = eigh_tridiagonal(alpha, beta[:-1])
     return Ritz(np.asarray(values, np.float64), beta[-1] * np.abs(vectors[-1]), np.square(vectors[0]))
 

@@ -63,14 +63,13 @@ def per_example(problem: Problem, w: Tensor, blocks: int, held: Held) -> Work[No
     What is held is the sum of each block's gradients, and of their squared lengths.
     """
     parts = np.array_split(np.arange(problem.rows), min(blocks, problem.rows))
-    for i in range(len(held.series("squares")), len(parts)):
+    for i in range(len(held.numbers("squares")), len(parts)):
         total, squares = _block(problem, w, cut(problem.table, slice(parts[i][0], parts[i][-1] + 1)))
         held.append("sum", total.cpu().numpy())
-        held.append("squares", squares)
+        held.add("squares", squares)
         yield (i + 1) / len(parts)
     sums, counts = np.stack(held.series("sum")), np.array([float(len(part)) for part in parts])
-    squares_of = np.array([float(v) for v in held.series("squares")])
-    return from_blocks(sums @ sums.T, squares_of, counts, problem.drawn)
+    return from_blocks(sums @ sums.T, held.numbers("squares"), counts, problem.drawn)
 
 
 def _block(problem: Problem, w: Tensor, rows: Table) -> tuple[Tensor, float]:

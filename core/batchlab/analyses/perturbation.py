@@ -40,14 +40,13 @@ def worst_case(
     rows, with the step held fixed.
     """
     groups = _groups(problem, group)
-    for i, rows in enumerate(groups):
-        if f"rise.{i}" not in held:
-            search = Apgd(problem, w, units(w, adaptive), rows, norm=norm, rho=rho, steps=steps)
-            found = yield from share(search.run(seed, i, held.part("search")), i, len(groups))
-            held.part("search").clear()
-            held["rises"] = found
-            held.append("rise", found.mean())
-    rises = np.array([float(v) for v in held.series("rise")])
+    for i in range(len(held.numbers("rise")), len(groups)):
+        search = Apgd(problem, w, units(w, adaptive), groups[i], norm=norm, rho=rho, steps=steps)
+        found = yield from share(search.run(seed, i, held.part("search")), i, len(groups))
+        held.part("search").clear()
+        held["rises"] = found
+        held.add("rise", found.mean())
+    rises = held.numbers("rise")
     error = error_of_mean(rises) if len(rises) > 1 else error_of_mean(held["rises"], problem.drawn)
     return Measured(float(rises.mean()), error, True, {"groups": len(groups), "loss": problem.loss(w)})
 
@@ -174,9 +173,9 @@ def average_case(
     if "loss" not in held:
         held["loss"] = problem.loss(w)
     scale = sigma * units(w, adaptive)
-    for i in range(len(held.series("rise")), draws):
+    for i in range(len(held.numbers("rise")), draws):
         step = scale * problem.random(seed, "direction", i)
-        held.append("rise", (problem.loss(w + step) + problem.loss(w - step)) / 2 - float(held["loss"]))
+        held.add("rise", (problem.loss(w + step) + problem.loss(w - step)) / 2 - float(held["loss"]))
         yield (i + 1) / draws
-    rises = np.array([float(v) for v in held.series("rise")])
+    rises = held.numbers("rise")
     return Measured(float(rises.mean()), error_of_mean(rises), True, {"draws": draws, "loss": float(held["loss"])})

@@ -43,14 +43,14 @@ def hutch_plus_plus(operator: Operator, signs: Signs, probes: int, held: Held) -
     like = signs(0)
     sketch = torch.stack([torch.from_numpy(v.copy()).to(like) for v in held.series("sketch")], dim=1)
     space = torch.linalg.qr(sketch.double())[0].to(like)
-    for i in range(len(held.series("inside")), third):
-        held.append("inside", float(space[:, i].double() @ operator(space[:, i]).double()))
+    for i in range(len(held.numbers("inside")), third):
+        held.add("inside", float(space[:, i].double() @ operator(space[:, i]).double()))
         yield (third + i + 1) / (3 * third)
-    for i in range(len(held.series("outside")), third):
+    for i in range(len(held.numbers("outside")), third):
         z = signs(third + i)
         z = z - space @ (space.T @ z)
-        held.append("outside", float(z.double() @ operator(z).double()))
+        held.add("outside", float(z.double() @ operator(z).double()))
         yield (2 * third + i + 1) / (3 * third)
-    inside, outside = (np.array([float(v) for v in held.series(name)]) for name in ("inside", "outside"))
+    inside, outside = held.numbers("inside"), held.numbers("outside")
     facts = {"products": 3 * third, "inside": float(inside.sum())}
     return Measured(float(inside.sum() + outside.mean()), error_of_mean(outside), True, facts)
