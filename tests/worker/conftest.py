@@ -236,12 +236,12 @@ def lab(nursery: Nursery, settings: Settings, environment: dict[str, str], tmp_p
 
 @pytest.fixture
 def bench(lab: Lab) -> Iterator[Bench]:
-    """A worker's bench in this process."""
+    """A worker's bench in this process, with a lease that a busy machine does not use up."""
     from batchlab_worker import device
     from batchlab_worker.__main__ import make_bench
 
     device.warm_up()
-    made = make_bench(lab.settings.model_copy(update={"slice_seconds": 30.0}), "here", ["cpu"])
+    made = make_bench(lab.settings.model_copy(update={"slice_seconds": 30.0, "lease_seconds": 15.0}), "here", ["cpu"])
     with structlog.testing.capture_logs():
         yield made
     made.engine.dispose()

@@ -234,6 +234,7 @@ def test_a_full_database_leaves_the_cell_to_whoever_comes_when_there_is_room(lab
 
 def test_a_slow_step_keeps_its_lease(lab: "Lab", bench: Bench, script: Callable[..., None]) -> None:
     experiment = lab.submit()
+    bench.settings = bench.settings.model_copy(update={"lease_seconds": lab.settings.lease_seconds})
     rescued = []
 
     def slow(step: int) -> None:
