@@ -49,9 +49,15 @@ class Target(Strict):
             raise ValueError("give one of at_least and at_most")
         return self
 
+    @property
+    def bound(self) -> tuple[float, int]:
+        """The value to reach, and 1 where larger ones are good as well, -1 where smaller ones are."""
+        return (self.at_most or 0.0, -1) if self.at_least is None else (self.at_least, 1)
+
     def reached(self, value: float) -> bool:
         """Whether `value` of the metric is good enough."""
-        return value >= self.at_least if self.at_least is not None else value <= (self.at_most or 0.0)
+        bound, sign = self.bound
+        return sign * value >= sign * bound
 
 
 class Limits(Strict):
@@ -181,6 +187,11 @@ class Cell(Strict):
         if self.device == "auto":
             return "cpu" if self.engine == "compiled" else "any"
         return "cpu" if self.device == "cpu" else "gpu"
+
+    @property
+    def seed_of_split(self) -> int:
+        """What draws which rows are held out."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     @property
     def stack_key(self) -> str:

@@ -1,6 +1,5 @@
 """What an experiment will cost, from the lengths of its axes, before any product is built."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from batchlab.cell import Cell
 from batchlab.errors import Fault, Loc, SpecError, TooLargeError
 from batchlab.expand import expand
 from batchlab.experiment import ExperimentSpec
+from batchlab.probes import how_many
 from batchlab.spec import arms_of
 from batchlab.sweep import Arm, Batch
 
@@ -101,7 +101,7 @@ def _kept(spec: ExperimentSpec, batch: Batch) -> int:
     if not spec.kept:
         return 0
     info = spec.dataset.info()
-    size = sum(map(math.prod, spec.model.parameters(info.shape, info.outputs).values()))
+    size = how_many(spec.model.parameters(info.shape, info.outputs))
     clock = clock_of(spec.batch_schedule, spec.budget.run(spec.dataset.train_rows(), batch.rows))
     return size * WEIGHT_BYTES.get(spec.precision, VALUE_BYTES) * keeping.kept_count(spec.kept, clock)
 

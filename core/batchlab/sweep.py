@@ -27,6 +27,7 @@ from batchlab.experiment import ExperimentSpec
 from batchlab.kinds import many
 from batchlab.lr_rules import BatchEntry
 from batchlab.merging import merge
+from batchlab.probes import how_many
 from batchlab.schedules import Clock, momentum_factors
 from batchlab.studies import STUDIES
 
@@ -147,7 +148,7 @@ def _arm(variant: str | None, spec: ExperimentSpec) -> Arm:
 def _check_model(spec: ExperimentSpec) -> None:
     info = spec.dataset.info()
     spec.model.check(info)
-    size = sum(map(prod, spec.model.parameters(info.shape, info.outputs).values()))
+    size = how_many(spec.model.parameters(info.shape, info.outputs))
     if size > MOST_PARAMETERS:
         raise SpecError.at((), f"has {size} parameters, over the limit of {MOST_PARAMETERS}: make it smaller")
 

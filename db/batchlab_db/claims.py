@@ -111,7 +111,7 @@ def record(
     weights = kept.serialised(rows)
     if place is not None:
         weights = place.place(weights)
-    done = {"updates": sum(cell.n for cell in block.cells.values()), "work": lease.work(block)}
+    done = {"updates": block.n, "work": lease.work(block)}
 
     def work(connection: Connection) -> None:
         progress = checkpoint is not None or bool(ends)

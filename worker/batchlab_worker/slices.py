@@ -107,7 +107,7 @@ class Slice(Stretch):
             crash.point("after-checkpoint")
             pace.saved(len(checkpoint), time.monotonic() - began)
         crash.point("after-block")
-        self.updates += sum(cell.n for cell in block.cells.values())
+        self.updates += block.n
         self.done += self.lease.work(block)
         self.train_seconds += block.train_seconds
 

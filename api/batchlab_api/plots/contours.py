@@ -45,7 +45,7 @@ def loss_of(cell: Cell) -> Loss | None:
     line = cell.model.kind == "linear" and cell.model.bias and cell.info.shape == (1,)
     if not line or cell.loss != "half_squared_error" or rows.kind not in MADE:
         return None
-    x, y = split(rows, rows.load(Path()), cell.seed if cell.split_seed is None else cell.split_seed).train
+    x, y = split(rows, rows.load(Path()), cell.seed_of_split).train
     return _line_loss(x[:, 0].astype(np.float64), y.astype(np.float64))
 
 

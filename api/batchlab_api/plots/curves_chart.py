@@ -1,6 +1,8 @@
 """Draws a metric over training: a panel for each batch size, with its band, over all the others in grey."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -78,7 +80,7 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
     y = axes.value_axis("mean:Q", _domain(numbers), layout.height, log=True)
     base = alt.Chart().encode(x=x)
     return [
-        *([_background(numbers, options)] if has_grey else []),
+        *([background([(c.x, c.mean) for c in numbers.curves], options)] if has_grey else []),
         base.mark_area(opacity=0.35, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q", **colour),
         base.mark_line(strokeWidth=1.6, clip=True).encode(y=y, **colour),
         base.transform_filter("isValid(datum.diverged)")
@@ -91,11 +93,11 @@ def _layers(numbers: Curves, layout: Layout, options: Options) -> list[alt.Chart
     ]
 
 
-def _background(numbers: Curves, options: Options) -> alt.Chart:
-    """The means of all curves in grey, for comparison: not split by panel, since its data are its own."""
-    data = [{"of": i, "x": thinned(c.x), "mean": thinned(c.mean)} for i, c in enumerate(numbers.curves)]
+def background(means: Sequence[tuple[Floats, Floats]], options: Options, **look: Any) -> alt.Chart:
+    """All lines (x and mean of each) in grey, for comparison: not split by panel, since its data are its own."""
+    data = [{"of": i, "x": _thinned(x), "mean": _thinned(mean)} for i, (x, mean) in enumerate(means)]
     lines = alt.Chart(frame.rows(data)).transform_flatten(["x", "mean"])
-    grey_line: alt.Chart = lines.mark_line(strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme])
+    grey_line: alt.Chart = lines.mark_line(strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme], **look)
     return grey_line.encode(x="x:Q", y="mean:Q", detail="of:N")
 
 
@@ -128,7 +130,7 @@ def _domain(numbers: Curves) -> axes.Domain:
     return axes.log_domain(float(v) for c in tame for v in (np.max([np.min(c.low), numbers.floor]), np.max(c.high)))
 
 
-def thinned(values: Floats) -> list[float]:
+def _thinned(values: Floats) -> list[float]:
     """As many of the values as a curve in the background needs."""
     return short(values[np.unique(np.linspace(0, len(values) - 1, GREY_POINTS).round().astype(int))])
 

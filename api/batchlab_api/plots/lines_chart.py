@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 
 from batchlab_api.plots import axes, frame, theme
-from batchlab_api.plots.curves_chart import CROSS, short, thinned
+from batchlab_api.plots.curves_chart import CROSS, background, short
 from batchlab_api.plots.lines import AXES, Line, Lines, sentence
 from batchlab_api.plots.options import Options
 
@@ -80,7 +80,7 @@ def _layers(numbers: Lines, layout: Layout, options: Options) -> list[alt.Chart]
     }
     base = alt.Chart().encode(x=_x_axis(numbers, layout))
     layers = [
-        *([_background(numbers, options)] if numbers.single else []),
+        *([_others(numbers, options)] if numbers.single else []),
         base.mark_area(opacity=0.22, clip=True).encode(y=y["low"], y2="high:Q", **style.of("color")),
         base.mark_line(strokeWidth=1.6, clip=True, interpolate=numbers.steps).encode(
             y=y["mean"], **style.of("color", "strokeDash")
@@ -104,14 +104,9 @@ def _x_axis(numbers: Lines, layout: Layout) -> alt.X:
     return alt.X("x:Q", title=None, scale=scale, axis=axis)
 
 
-def _background(numbers: Lines, options: Options) -> alt.Chart:
-    """The means of all lines in grey, in each panel: not split by panel, since its data are its own."""
-    data = [{"of": line.panel, "x": thinned(line.x), "mean": thinned(line.mean)} for line in numbers.drawn]
-    lines = alt.Chart(frame.rows(data)).transform_flatten(["x", "mean"])
-    grey: alt.Chart = lines.mark_line(
-        strokeWidth=0.6, clip=True, color=theme.GHOST[options.theme], interpolate=numbers.steps
-    )
-    return grey.encode(x="x:Q", y="mean:Q", detail="of:N")
+def _others(numbers: Lines, options: Options) -> alt.Chart:
+    """The means of all lines, behind the one of each panel."""
+    return background([(line.x, line.mean) for line in numbers.drawn], options, interpolate=numbers.steps)
 
 
 def _names(ink: str, layout: Layout) -> list[alt.Chart]:

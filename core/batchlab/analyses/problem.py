@@ -18,6 +18,7 @@ from torch.func import functional_call
 from batchlab import streams
 from batchlab.analyses.base import Subject, Weights
 from batchlab.engines import norms
+from batchlab.engines.layout import laid_out
 from batchlab.engines.task import EVALUATED_ROWS, Table, Task
 
 Part = Literal["train", "validation", "test"]
@@ -138,8 +139,7 @@ class Problem:
         Pictures go in with their channels last: on a CPU that is up to 1.8 times as fast (a residual network of 20
         layers, 8 channels), and no kind of layer cares.
         """
-        if x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = laid_out(x, torch.channels_last)
         return functional_call(self.net, self.unflatten(w), (x,))  # type: ignore[no-any-return]
 
     def row_losses(self, w: Tensor, table: Table) -> Tensor:

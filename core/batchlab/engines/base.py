@@ -80,6 +80,11 @@ class Block:
     measure_seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def n(self) -> int:
+        """The updates of all its cells together."""
+        return sum(cell.n for cell in self.cells.values())
+
 
 Snapshot = Callable[[], State]
 

@@ -1,15 +1,18 @@
-"""A stretch of a cell as every engine of torch's books it: metrics, totals, evaluations, and how the cell has ended."""
+"""A stretch of a cell as engines book it: metrics, totals, evaluations, how it has ended, and what is kept then."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batchlab.cell import Cell
-from batchlab.engines.base import CellBlock, Float32s
+from batchlab.engines.base import CellBlock, Ending, Float32s, Kept, Weights
 from batchlab.engines.tally import Tally
-from batchlab.probes import Need, Shapes
+from batchlab.keeping import Last
+from batchlab.probes import Need, Shapes, numbers
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ def book(cell: Cell, tally: Tally, shapes: Shapes, stretch: Stretch) -> CellBloc
     before, last = tally.done, tally.done + n
     until = last - 1 if stretch.bad else last
     kept = [(step, values) for step, values in stretch.evaluations if step <= until]
-    probed = _probed(cell, shapes, {need: values[:n] for need, values in stretch.norms.items()})
+    probed = probe(cell, shapes, {need: values[:n] for need, values in stretch.norms.items()})
     laps = stretch.laps[:n]
     set_to = _settings(cell, before, n, stretch)
     updates = {"loss": single(stretch.losses[:n]), **set_to, **probed, "step_seconds": single(laps)}
     _take_in(cell, tally, probed, laps, kept)
-    return CellBlock(before + 1, updates, np.array([step for step, _ in kept], np.int64), _columns(kept), last)
+    return CellBlock(before + 1, updates, np.array([step for step, _ in kept], np.int64), columns(kept), last)
 
 
 def _settings(cell: Cell, before: int, n: int, stretch: Stretch) -> dict[str, Float32s]:
@@ -61,11 +64,12 @@ def _settings(cell: Cell, before: int, n: int, stretch: Stretch) -> dict[str, Fl
     return found if cell.momentum is None else found | {"momentum": single(stretch.momenta[:n])}
 
 
-def _probed(cell: Cell, shapes: Shapes, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
+def probe(cell: Cell, shapes: Shapes, norms: Mapping[Need, NDArray[np.float64]]) -> dict[str, Float32s]:
+    """What the cell's probes make of what was measured, a row for each update: a column for each metric."""
     probed: dict[str, Float32s] = {}
-    for probe in cell.probes:
-        if probe.need:
-            values = probe.values(norms[probe.need], shapes)
+    for own in cell.probes:
+        if own.need:
+            values = own.values(norms[own.need], shapes)
             probed |= {name: single(column) for name, column in values.items()}
     return probed
 
@@ -77,15 +81,16 @@ def _take_in(
     before, already = tally.done, tally.train_seconds
     tally.add(probed, len(laps))
     tally.add_time(laps, cell)
-    for probe in cell.probes:
-        for name, (metric, limit) in probe.crossings().items():
+    for own in cell.probes:
+        for name, (metric, limit) in own.crossings().items():
             tally.crossed(name, before, probed[metric] > limit)
     for step, values in kept:
         tally.evaluated(step, values)
         tally.watch(cell, step, values, already + float(laps[: step - before].sum()))
 
 
-def _columns(kept: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Float32s]:
+def columns(kept: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Float32s]:
+    """The evaluations (after how many updates, and their values) by metric."""
     names = kept[0][1] if kept else ()
     return {name: single([values[name] for _, values in kept]) for name in names}
 
@@ -93,3 +98,39 @@ def _columns(kept: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Float
 def single(values: object) -> Float32s:
     """As stored: float32, from float64."""
     return np.asarray(values, dtype=np.float64).astype(np.float32)
+
+
+def ending(
+    cell: Cell,
+    tally: Tally,
+    diverged_at: int | None,
+    stopped: bool,
+    final: Callable[[], Mapping[str, float]],
+    *,
+    timing: Literal["step", "block"] = "step",
+) -> Ending | None:
+    """How the cell has ended by its totals; None while it goes on. `final` evaluates what is left for the end alone.
+
+    `timing`: what seconds were measured of.
+    """
+    if diverged_at is None and not stopped and tally.done < cell.steps:
+        return None
+    losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
+    if diverged_at is None and not all(map(math.isfinite, losses)):
+        diverged_at = tally.done  # the last update has left weights that have no finite loss
+    result = tally.result(cell, diverged_at, final() if diverged_at is None else {}) | cell.optimizer.declared()
+    return Ending("succeeded" if diverged_at is None else "diverged", {**result, "timing": timing})
+
+
+def final_position(cell: Cell, shapes: Shapes, values: Callable[[], Sequence[float]]) -> dict[str, float]:
+    """The numbers of the model at the end, where they were recorded on the way."""
+    if not any(own.need == "position" for own in cell.probes):
+        return {}
+    return {f"final_param/{name}": value for name, value in zip(numbers(shapes), values(), strict=True)}
+
+
+def kept_at_end(cell: Cell, found: Ending | None, done: int, weights: Callable[[], Weights]) -> dict[int, Kept]:
+    """The weights with which a cell has ended well, where they are asked for: for engines that keep no others."""
+    if not cell.checkpoints or found is None or found.status != "succeeded":
+        return {}
+    return {done: Kept(weights(), (Last.tag(),))}

@@ -1,7 +1,7 @@
 """The log of a block: what is measured while a cell trains, kept as tensors until the block ends."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batchlab.cell import Cell
-from batchlab.engines.base import Block, Ending
-from batchlab.engines.booking import Stretch, book
+from batchlab.engines.base import Block
+from batchlab.engines.booking import Stretch, book, ending, final_position
 from batchlab.engines.growing import Course
 from batchlab.engines.keeper import Keeper
 from batchlab.engines.tally import Tally
 from batchlab.engines.task import Task, flat
 from batchlab.engines.timing import Stopwatch
-from batchlab.probes import FEW, Need, numbers
+from batchlab.probes import FEW, Need
 
 
 class Norms:
@@ -141,40 +141,19 @@ class Log:
         with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
             block = book(self._cell, self.tally, self._task.shapes, stretch)
         done = block.steps_done
-        ending = self._ending(done if stretch.bad else None)
-        kept = self._keeper.close(done, done - stretch.bad, ending)
+        ended = ending(self._cell, self.tally, done if stretch.bad else None, self.stopped, self._final)
+        kept = self._keeper.close(done, done - stretch.bad, ended)
         self._open()
         train = float(laps.sum())
-        return Block({0: replace(block, ending=ending, kept=kept)}, train, max(0.0, wall - train))
-
-    def _ending(self, diverged_at: int | None) -> Ending | None:
-        return ending(self._cell, self.tally, diverged_at, self.stopped, self._final)
+        return Block({0: replace(block, ending=ended, kept=kept)}, train, max(0.0, wall - train))
 
     def _final(self) -> dict[str, float]:
         """What is known at the end alone."""
         average = self._task.average
-        own = self._task.evaluate_test() | self._position() | self._course.facts
+        task = self._task
+        position = final_position(self._cell, task.shapes, lambda: flat([p.detach() for p in task.params]).tolist())
+        own = task.evaluate_test() | position | self._course.facts
         return own | ({} if average is None else average.facts)
-
-    def _position(self) -> dict[str, float]:
-        """The numbers of the model, where they were recorded on the way."""
-        if not any(probe.need == "position" for probe in self._cell.probes):
-            return {}
-        values = flat([p.detach() for p in self._task.params]).tolist()
-        return {f"final_param/{name}": value for name, value in zip(numbers(self._task.shapes), values, strict=True)}
-
-
-def ending(
-    cell: Cell, tally: Tally, diverged_at: int | None, stopped: bool, final: Callable[[], Mapping[str, float]]
-) -> Ending | None:
-    """How the cell has ended by its totals; None while it goes on. `final` evaluates what is left for the end alone."""
-    if diverged_at is None and not stopped and tally.done < cell.steps:
-        return None
-    losses = (tally.last.get("train_loss", 0.0), tally.last.get("val_loss", 0.0))
-    if diverged_at is None and not all(map(math.isfinite, losses)):
-        diverged_at = tally.done  # the last update has left weights that have no finite loss
-    result = tally.result(cell, diverged_at, final() if diverged_at is None else {}) | cell.optimizer.declared()
-    return Ending("succeeded" if diverged_at is None else "diverged", result)
 
 
 def floats(values: Mapping[str, Tensor]) -> dict[str, float]:

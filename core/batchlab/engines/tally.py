@@ -124,7 +124,7 @@ class Tally:
         each = self.seconds_per_update
         for probe in cell.probes:
             values |= probe.costs(self.sums, self.train_seconds)
-        values |= {"updates": self.done, "diverged_at": diverged_at, "timing": "step", "seconds_per_update": each}
+        values |= {"updates": self.done, "diverged_at": diverged_at, "seconds_per_update": each}
         values["seconds_per_epoch"] = None if each is None else each * self._updates_per_epoch(cell)
         if cell.target is not None:
             values |= self._to_target(cell)

@@ -54,7 +54,7 @@ class Task:
         net = network(cell.model, cell.info.shape, cell.info.outputs, cell.init, cell.seed)
         memory = layout(net, cell.precision, device)
         self.net = lay_out(net.to(device, self._dtype), memory)
-        rows = split(cell.dataset, data, cell.seed if cell.split_seed is None else cell.split_seed)
+        rows = split(cell.dataset, data, cell.seed_of_split)
         self.train, self.validation = self._table(rows.train, memory), self._table(rows.validation, memory)
         self.test = None if rows.test is None else self._table(rows.test, memory)
         self._draws = draws_of(self.net, device)

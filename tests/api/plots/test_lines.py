@@ -103,7 +103,7 @@ def test_more_names_than_can_be_told_apart_have_a_panel_each_over_the_others(sou
     behind = [row["of"] for data in drawn["datasets"].values() for row in data if "of" in row] or [
         row["of"] for part in drawn["spec"]["layer"] for row in part.get("data", {}).get("values", [])
     ]
-    assert behind == names
+    assert behind == list(range(len(names)))
 
 
 def test_batch_sizes_are_a_staircase_of_what_was_planned(source: Make, series: Make) -> None:

@@ -121,7 +121,7 @@ class Shelf:
 
     def rows(self, cell: Cell, loop: "Layer | Dense") -> Rows:
         """The cell's rows: those of the last cell where nothing of it differs."""
-        seed = cell.seed if cell.split_seed is None else cell.split_seed
+        seed = cell.seed_of_split
         key = (cell.dataset, seed if cell.dataset.held_out else None, cell.loss, type(loop))
         if self._rows is None or self._rows[0] != key:
             self._rows = key, _rows(split(cell.dataset, self._data, seed), cell, loop)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batchlab.cell import Cell
-from batchlab.engines.base import CellBlock, Ending, Float32s, Kept
+from batchlab.engines.base import CellBlock, Ending, Float32s
 from batchlab.engines.batches import settings
+from batchlab.engines.booking import columns, ending, kept_at_end, probe, single
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
-from batchlab.engines.log import ending
 from batchlab.engines.tally import Tally
-from batchlab.keeping import Last
 from batchlab.metrics import EVALUATED
 from batchlab.probes import Need
 
@@ -99,7 +98,7 @@ class Run:
         set_to = {"lr": rates, "batch_size": _sizes(cell, done, n)}
         if cell.momentum is not None:
             set_to["momentum"] = momenta
-        kept = {name: _single(values[:taken]) for name, values in set_to.items()}
+        kept = {name: single(values[:taken]) for name, values in set_to.items()}
         return losses[:taken], norms[:taken], kept, found[:made], training
 
     def _rule(self) -> tuple[Any, ...]:
@@ -110,8 +109,7 @@ class Run:
         target = self.cell.target
         if target is None or not target.stop:
             return -1, 0.0, 1
-        least = target.at_least
-        return (EVALUATED.index(target.metric), *((target.at_most or 0.0, -1) if least is None else (least, 1)))
+        return (EVALUATED.index(target.metric), *target.bound)
 
     def _take(
         self, losses: Float32s, norms: NDArray[np.float64], settings: Mapping[str, Float32s],
@@ -120,8 +118,8 @@ class Run:
         cell, tally, done, n = self.cell, self.tally, self.tally.done, len(losses)
         laps = np.full(n, seconds / n)
         with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
-            probed = self._probed(norms)
-        self._updates.append({"loss": losses, **settings, **probed, "step_seconds": _single(laps)})
+            probed = probe(cell, self._shapes, {need: norms[:, i] for i, need in enumerate(NEEDS)})
+        self._updates.append({"loss": losses, **settings, **probed, "step_seconds": single(laps)})
         tally.add(probed, n)
         tally.add_time(laps, cell)
         self.seconds += seconds
@@ -130,27 +128,18 @@ class Run:
         self._take_evaluations(steps[: len(found)], found, laps)
         bad = None if math.isfinite(losses[-1]) else tally.done
         stopped = cell.target is not None and cell.target.stop and tally.target_step is not None
-        found_ending = ending(cell, tally, bad, stopped, self._final)
-        if found_ending is not None:
-            self.ending = Ending(found_ending.status, {**found_ending.result, "timing": "block"})
+        self.ending = ending(cell, tally, bad, stopped, self._final, timing="block")
 
     def _take_evaluations(self, steps: Sequence[int], found: NDArray[np.float64], laps: NDArray[np.float64]) -> None:
         names = EVALUATED if self.cell.info.classes is not None else ("train_loss", "val_loss")
-        columns = [EVALUATED.index(name) for name in names]
+        places = [EVALUATED.index(name) for name in names]
         before = self.tally.done - len(laps)
         for step, row in zip(steps, found, strict=True):
-            values = dict(zip(names, row[columns].tolist(), strict=True))
+            values = dict(zip(names, row[places].tolist(), strict=True))
             self._evaluated.append((step, values))
             self.tally.evaluated(step, values)
             if self.cell.target is not None and self.tally.target_step is None:  # else the sum would be for nothing
                 self.tally.watch(self.cell, step, values, self.tally.train_seconds - float(laps[step - before :].sum()))
-
-    def _probed(self, norms: NDArray[np.float64]) -> dict[str, Float32s]:
-        probed: dict[str, Float32s] = {}
-        for probe in self.cell.probes:
-            values = probe.values(norms[:, NEEDS.index(probe.need)], self._shapes)
-            probed |= {name: _single(column) for name, column in values.items()}
-        return probed
 
     def _final(self) -> dict[str, float]:
         """What is evaluated at the end alone: the test part, where it is not the validation set."""
@@ -159,30 +148,27 @@ class Run:
         loss, accuracy = self._evaluate(self._rows.test)
         return {"test_loss": loss, "test_accuracy": accuracy}
 
-    def _kept(self) -> dict[int, Kept]:
-        """The weights with which the cell has ended well, where they are asked for."""
-        if not self.cell.checkpoints or self.ending is None or self.ending.status != "succeeded":
-            return {}
+    def _weights(self) -> dict[str, Float32s]:
+        """Copies of the parameters by name."""
         weights, start = {}, 0
         for name, shape in self._shapes.items():
             weights[name] = self.w[start : start + prod(shape)].reshape(shape).copy()
             start += prod(shape)
-        return {self.tally.done: Kept(weights, (Last.tag(),))}
+        return weights
 
     def close(self) -> CellBlock:
         """What was measured since the last block; opens the next."""
         updates: Mapping[str, Float32s] = {
             name: np.concatenate([part[name] for part in self._updates]) for name in (self._updates or [{}])[0]
         }
-        names = self._evaluated[0][1] if self._evaluated else ()
         block = CellBlock(
             self._first,
             updates,
             np.array([step for step, _ in self._evaluated], np.int64),
-            {name: _single([values[name] for _, values in self._evaluated]) for name in names},
+            columns(self._evaluated),
             self.tally.done,
             self.ending,
-            self._kept(),
+            kept_at_end(self.cell, self.ending, self.tally.done, self._weights),
         )
         self._open()
         return block
@@ -192,7 +178,3 @@ def _sizes(cell: Cell, done: int, n: int) -> NDArray[np.int64]:
     """Rows of the n updates after `done`."""
     place = np.arange(done, done + n) % cell.steps_per_epoch
     return np.minimum(cell.batch_size, cell.rows - place * cell.batch_size)
-
-
-def _single(values: object) -> Float32s:
-    return np.asarray(values, dtype=np.float64).astype(np.float32)

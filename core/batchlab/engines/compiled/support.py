@@ -42,8 +42,6 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LOSSES = ("cross_entropy", "half_squared_error")
 SMALL = 4096
 """Weights up to which one layer is trained without BLAS."""
-FIXED, STEP, ROW = 3e-7, 1.5e-9, 1.5e-10
-"""Seconds of an update, for each weight in its step, and for each weight and row."""
 SECONDS_OF_A_COHORT = 1.0
 MOST_BYTES = 2**29
 """What the layers of one batch may hold."""

@@ -47,11 +47,10 @@ class Stacked:
 
         rows, numbers = stack.rows(done), training.numbers(done)
         while not ledger.over:
-            n = 1
-            taken = [next(rows) for _ in range(n)], torch.stack([next(numbers) for _ in range(n)])
+            taken = next(rows), next(numbers)
             for _ in range(3):  # the first two laps of an update are the gradient's, which is not told apart here
                 watch.mark()
-            measured = training.run(*taken)
+            measured = training.update(*taken)
             watch.mark()
             ledger.updated(measured)
             if ledger.done == cell.steps or ledger.done % cell.evaluate_every == 0:

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from batchlab.cell import Cell
-from batchlab.engines.base import Block, CellBlock, Ending, Kept
+from batchlab.engines.base import Block, CellBlock
 from batchlab.engines.batches import settings
-from batchlab.engines.booking import Stretch, book
-from batchlab.engines.log import ending
+from batchlab.engines.booking import Stretch, book, ending, final_position, kept_at_end
 from batchlab.engines.stacked.stack import Stack
 from batchlab.engines.tally import Tally
-from batchlab.keeping import Last
-from batchlab.probes import Need, numbers
+from batchlab.probes import Need
 
 MOST_BYTES = 2**26
 """Measurements after which a block should end."""
@@ -39,7 +37,6 @@ class Ledger:
         self._began = perf_counter()
         self._first = self.done
         self._measured: list[Tensor] = []
-        self._units: list[int] = []
         self._evaluations: list[tuple[int, Mapping[str, Tensor]]] = []
 
     def __len__(self) -> int:
@@ -61,20 +58,18 @@ class Ledger:
         return 8 * len(self) * len(self._stack) * (1 + sum(self._widths.values())) >= MOST_BYTES
 
     def updated(self, measured: Tensor) -> None:
-        """Keep what the next updates gave: (updates, K, columns)."""
+        """Keep what the next update gave: (K, columns)."""
         self._measured.append(measured)
-        self._units.append(len(measured))
-        self.done += len(measured)
+        self.done += 1
 
     def evaluated(self, values: Mapping[str, Tensor]) -> None:
         """Keep an evaluation, each value (K,)."""
         self._evaluations.append((self.done, values))
 
-    def close(self, seconds: NDArray[np.float64]) -> Block:
-        """The block with all that was kept since it began; opens the next. `seconds` are those of each unit."""
-        laps = np.repeat(seconds / self._units, self._units) if self._units else np.zeros(0)
+    def close(self, laps: NDArray[np.float64]) -> Block:
+        """The block with all that was kept since it began; opens the next. `laps` are the seconds of each update."""
         shape = (0, len(self._stack), 1 + sum(self._widths.values()))
-        measured = torch.cat(self._measured).double().cpu().numpy() if self._measured else np.zeros(shape)
+        measured = torch.stack(self._measured).double().cpu().numpy() if self._measured else np.zeros(shape)
         ends = list(accumulate(self._widths.values(), initial=1))
         columns = {need: slice(ends[i], ends[i + 1]) for i, need in enumerate(self._widths)}
         evaluated = [(step, {n: v.cpu().numpy() for n, v in values.items()}) for step, values in self._evaluations]
@@ -110,17 +105,11 @@ class _Closing:
         cell = self.stack.cells[position]
         stretch, stopped = self._stretch(cell, position)
         block = book(cell, tally, self.stack.shapes, stretch)
-        stopped = stopped and not stretch.bad
-        found = ending(
-            cell, tally, block.steps_done if stretch.bad else None, stopped, lambda: self._final(cell, position)
-        )
-        if found is None:
-            return block
-        return replace(
-            block,
-            ending=Ending(found.status, {**found.result, "timing": "block"}),
-            kept=self._kept(cell, position, found, block.steps_done),
-        )
+        done, stopped = block.steps_done, stopped and not stretch.bad
+        diverged_at = done if stretch.bad else None
+        found = ending(cell, tally, diverged_at, stopped, lambda: self._final(cell, position), timing="block")
+        kept = kept_at_end(cell, found, done, lambda: self.stack.weights_of(position))
+        return replace(block, ending=found, kept=kept)
 
     def _stretch(self, cell: Cell, position: int) -> tuple[Stretch, bool]:
         """The updates of the cell, up to where its target stops it, and whether that did."""
@@ -142,16 +131,7 @@ class _Closing:
         if self._test is None:
             self._test = self.stack.evaluate_test()
         found = {name: float(values[position]) for name, values in self._test.items()}
-        if any(probe.need == "position" for probe in cell.probes):
-            values = self.stack.weights.detach()[position].tolist()
-            found |= {f"final_param/{name}": v for name, v in zip(numbers(self.stack.shapes), values, strict=True)}
-        return found
-
-    def _kept(self, cell: Cell, position: int, found: Ending, done: int) -> dict[int, Kept]:
-        """The weights with which a cell has ended well, where they are asked for."""
-        if not cell.checkpoints or found.status != "succeeded":
-            return {}
-        return {done: Kept(self.stack.weights_of(position), (Last.tag(),))}
+        return found | final_position(cell, self.stack.shapes, self.stack.weights.detach()[position].tolist)
 
 
 def to_meta(ledger: Ledger) -> dict[str, Any]:
@@ -169,5 +149,5 @@ def beyond(values: Mapping[str, Tensor], cell: Cell) -> Tensor | None:
     target = cell.target
     if target is None or not target.stop:
         return None
-    value = values[target.metric]
-    return value >= target.at_least if target.at_least is not None else value <= (target.at_most or 0.0)
+    bound, sign = target.bound
+    return sign * values[target.metric] >= sign * bound

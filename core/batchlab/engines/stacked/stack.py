@@ -151,9 +151,7 @@ class Stack:
 
 def _split_seed(cell: Cell) -> int:
     """What draws the cell's split; the same for all where nothing is drawn."""
-    if not cell.dataset.held_out:
-        return 0
-    return cell.seed if cell.split_seed is None else cell.split_seed
+    return cell.seed_of_split if cell.dataset.held_out else 0
 
 
 def _picked(values: Tensor, rows: Tensor) -> Tensor:

@@ -11,7 +11,17 @@ from batchlab.engines.compiled.support import changed
 from batchlab.keeping import Last
 from batchlab.models import Cnn, LeNet, Linear, Mlp, ResNet, Softmax
 from batchlab.optimizers import Adam, AdamW, Sgd
-from batchlab.probes import Direction, Distance, GradNorm, MomentumParts, ParamNorm, Position, Roughness, UpdateNorm
+from batchlab.probes import (
+    Direction,
+    Distance,
+    GradNorm,
+    MomentumParts,
+    ParamNorm,
+    Position,
+    Roughness,
+    UpdateNorm,
+    how_many,
+)
 
 ITS_OWN = frozenset(
     {
@@ -86,15 +96,14 @@ def cohort_size(cells: Sequence[Cell], device: str) -> int:
     first = cells[0]
     own = key(first)
     alike = list(takewhile(lambda cell: key(cell) == own, cells[: MOST[device.partition(":")[0]]]))
-    weights = sum(map(prod, first.model.parameters(first.info.shape, first.info.outputs).values()))
+    weights = how_many(first.model.parameters(first.info.shape, first.info.outputs))
     row = prod(first.info.shape) + first.info.outputs
     each = 4 * (COPIES * weights + first.batch_size * row * _widening(first))
     tables = 4 * row * first.info.rows if first.dataset.held_out else 0
     room, splits, n = MOST_BYTES, set[int](), 0
     for cell in alike:
-        split = cell.seed if cell.split_seed is None else cell.split_seed
-        room -= each + (0 if split in splits else tables)
-        splits.add(split)
+        room -= each + (0 if cell.seed_of_split in splits else tables)
+        splits.add(cell.seed_of_split)
         if room < 0 and n:
             break
         n += 1
@@ -120,6 +129,6 @@ def pays(cells: Sequence[Cell], device: str) -> bool:
     if device != "cpu":
         return len(cells) > 1
     model = cells[0].model
-    weights = sum(map(prod, model.parameters(cells[0].info.shape, cells[0].info.outputs).values()))
+    weights = how_many(model.parameters(cells[0].info.shape, cells[0].info.outputs))
     dense = isinstance(model, Softmax | Linear | Mlp)
     return dense and len(cells) >= FEWEST and weights * cells[0].batch_size <= SMALL

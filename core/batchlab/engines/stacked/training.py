@@ -1,6 +1,6 @@
-"""One update of a stack, and many of them at once."""
+"""The updates of a stack."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ class Training:
         self.alive = torch.ones(len(stack), dtype=torch.bool, device=stack.device)
 
     def update(self, rows: Tensor | None, numbers: Tensor) -> Tensor:
-        """Take one update on these rows; returns what was measured of it, (K, columns). Nothing is waited for."""
+        """Take one update on these rows with these numbers, (how many, K, 1); returns what was measured, (K, columns).
+
+        Nothing is waited for.
+        """
         weights = self.stack.weights
         with torch.enable_grad():
             losses = self.stack.losses(rows)
@@ -35,10 +38,6 @@ class Training:
             weights.copy_(after)
             self.alive.logical_and_(losses.isfinite())
         return found
-
-    def run(self, rows: Sequence[Tensor | None], numbers: Tensor) -> Tensor:
-        """Take n updates, `numbers` being (n, how many, K, 1): what was measured, (n, K, columns)."""
-        return torch.stack([self.update(*each) for each in zip(rows, numbers, strict=True)])
 
     def freeze(self, ended: Tensor) -> None:
         """Leave these cells (K,) where they are from now on."""
