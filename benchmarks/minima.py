@@ -1,6 +1,7 @@
 """Parts of the studies of minima in the size that two cores can train, with the core alone: cells, analyses, verdicts.
 
     python -m benchmarks.minima keskar-mnist FOLDER      # likewise keskar-cifar, skip-connections
+    python -m benchmarks.minima keskar-mnist FOLDER 0 5  # these cells alone: so processes share the work
 
 Each cell is kept in FOLDER once it is trained and analysed, and is not computed again. The verdicts are those that a
 lab gives: the claims of the study, judged by its rule. CIFAR-10's part is user data of the name `cifar-part`
@@ -65,9 +66,8 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
         "skip-connections",
         {
             "dataset": PART,
-            "model": {"width": 4},
             "schedule": {"kind": "cosine"},
-            "budget": {"epochs": 4},
+            "budget": {"epochs": 8},
             "evaluate": {"every_epochs": 1},
             "seeds": 1,
             "variants": [
@@ -76,7 +76,7 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
             ],
             "analyses": [
                 {"kind": "landscape", "points": 21, "rows": 512},
-                {"kind": "eigenvalues", "rows": 256, "steps": 8, "tolerance": 0.05},
+                {"kind": "eigenvalues", "rows": 256, "steps": 20, "tolerance": 0.05},
             ],
         },
     ),
@@ -84,8 +84,8 @@ PARTS: dict[str, tuple[str, dict[str, Any]]] = {
 """By name: a study, and how it is made to fit."""
 
 
-def main(name: str, folder: Path) -> None:
-    """Train and analyse what is not there yet, seed by seed, and say what the claims come to."""
+def main(name: str, folder: Path, only: set[int]) -> None:
+    """Train and analyse what is not there yet, seed by seed; once all is there, say what the claims come to."""
     torch.set_num_threads(1)
     study, changes = PARTS[name]
     data = settings().data_folder
@@ -94,7 +94,10 @@ def main(name: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     cells = sorted(expand(spec), key=lambda cell: (cell.seed, cell.ordinal))
     loaded = cells[0].load(lambda dataset: dataset.load(data))
-    rows = [_cell(spec, cell, loaded, folder / f"{name}-{cell.ordinal}.json") for cell in cells]
+    todo = [cell for cell in cells if cell.ordinal in only or not only]
+    rows = [_cell(spec, cell, loaded, folder / f"{name}-{cell.ordinal}.json") for cell in todo]
+    if len(todo) < len(cells):
+        return
     for verdict in verdicts(spec, sorted(rows, key=lambda one: one["ordinal"])):
         print(verdict)
 
@@ -138,4 +141,4 @@ def _finding(analysis: Any, subject: Subject) -> Finding:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), set(map(int, sys.argv[3:])))
