@@ -230,7 +230,9 @@ def test_the_last_weights_are_kept_as_the_reference_keeps_them(cells: Cells, tra
 def test_on_a_gpu_it_is_not_chosen(cells: Cells) -> None:
     (cell,) = cells()
     assert choose(cell, "cuda:0").name == "reference"
-    assert plan([cell, cell], "cuda:0") == ("stacked", 2)
+    assert plan([cell, cell], "cuda:0") == ("reference", 1)
+    (named,) = cells(engine="stacked")
+    assert plan([named, named], "cuda:0") == ("stacked", 2)
 
 
 def test_a_parameter_that_it_does_not_know_is_an_obstacle_unless_it_is_at_its_default(cells: Cells) -> None:

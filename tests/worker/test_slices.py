@@ -345,3 +345,24 @@ def test_a_compiled_sweep_ends_with_the_same_digest_however_its_slices_are_cut(
     assert lab.digest(cut) == lab.digest(whole)
     cells = lab.ask("SELECT DISTINCT cohort_id, engine, shared_with FROM cells WHERE experiment_id = :id", id=cut)
     assert [(cell.engine, cell.shared_with) for cell in cells] == [("compiled", 0)]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_stack_ends_with_the_same_digest_however_its_slices_are_cut(lab: "Lab", bench: Bench, optimizer: str) -> None:
+    layers = {"kind": "mlp", "norm": {"kind": "layer"}}
+    rates = [{"name": name, "lr": {"rule": "fixed", "base": base}} for name, base in (("slow", 0.01), ("fast", 0.1))]
+    sweep = {
+        "engine": "stacked", "model": layers, "optimizer": {"kind": optimizer}, "variants": rates, "seeds": 2,
+        "budget": {"steps": 12},
+    }  # fmt: skip
+    whole = lab.submit(**sweep)
+    assert run_slice(bench) == "finished"
+    bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": 0.0})
+    cut, slices = lab.submit(**sweep), 0
+    while lab.outcome(cut) is None:
+        assert run_slice(bench) in ("handed_on", "finished")
+        slices += 1
+    assert slices > 3
+    assert lab.digest(cut) == lab.digest(whole)
+    cells = lab.ask("SELECT DISTINCT cohort_id, engine, shared_with FROM cells WHERE experiment_id = :id", id=cut)
+    assert [(cell.engine, cell.shared_with) for cell in cells] == [("stacked", 3)]

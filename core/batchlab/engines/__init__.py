@@ -18,8 +18,8 @@ def plan(cells: "Sequence[Cell]", device: str) -> tuple[str, int]:
     """The engine that trains the first of these cells on `device`, and how many of them, from the first, as one cohort.
 
     The cells have equal `stack_key`. The engine is the one that the spec names. Else it is, on a CPU, `compiled` where
-    it can and `stacked` where that is faster than one cell after the other (`stacked.support.pays`); on a GPU `stacked`
-    where two cells or more can be stacked; `reference` for all else. ValueError where the one that is named cannot.
+    it can, on any device `stacked` where that is known to be faster than one cell after the other
+    (`stacked.support.pays`), and `reference` for all else. ValueError where the one that is named cannot.
 
     The reference takes one cell. The compiled engine takes cells until they are about a second of work, so that several
     workers share an experiment and none spends its time on claims. A stack is bounded by memory.

@@ -123,11 +123,12 @@ def _widening(cell: Cell) -> int:
 def pays(cells: Sequence[Cell], device: str) -> bool:
     """Whether these cells as one stack are faster than one after the other.
 
-    A GPU gains whatever they are. A CPU gains where an update is dispatch rather than arithmetic: fully connected
-    layers with at most `SMALL` products of a weight and a row in a batch, and `FEWEST` cells or more.
+    A CPU gains where an update is dispatch rather than arithmetic: fully connected layers with at most `SMALL` products
+    of a weight and a row in a batch, and `FEWEST` cells or more. On a GPU nothing has been measured yet: the engine is
+    taken there where the spec names it.
     """
     if device != "cpu":
-        return len(cells) > 1
+        return False
     model = cells[0].model
     weights = how_many(model.parameters(cells[0].info.shape, cells[0].info.outputs))
     dense = isinstance(model, Softmax | Linear | Mlp)
