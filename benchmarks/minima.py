@@ -4,7 +4,7 @@
     python -m benchmarks.minima keskar-mnist FOLDER 0 5  # these cells alone: so processes share the work
 
 Each cell is kept in FOLDER once it is trained and analysed, and is not computed again. The verdicts are those that a
-lab gives: the claims of the study, judged by its rule. CIFAR-10's part is user data of the name `cifar-part`
+lab gives: the claims of the study, judged by its rule; landscapes are drawn beside the cells. CIFAR-10's part is user data of the name `cifar-part`
 (`batchlab data add --local cifar-part FILE`). One thread: OMP_NUM_THREADS=1.
 """
 
@@ -27,6 +27,7 @@ from batchlab.run import row
 from batchlab.spec import parse_spec
 from batchlab.studies import STUDIES
 from batchlab.verdicts import verdicts
+from batchlab_api.plots import PLOTS, Options, render
 from batchlab_db.settings import settings
 
 SEARCH = {"kind": "keskar", "restarts": 1, "iterations": 10}
@@ -98,8 +99,38 @@ def main(name: str, folder: Path, only: set[int]) -> None:
     rows = [_cell(spec, cell, loaded, folder / f"{name}-{cell.ordinal}.json") for cell in todo]
     if len(todo) < len(cells):
         return
-    for verdict in verdicts(spec, sorted(rows, key=lambda one: one["ordinal"])):
+    rows = sorted(rows, key=lambda one: one["ordinal"])
+    for verdict in verdicts(spec, rows):
         print(verdict)
+    source = Kept(spec, rows, folder / name)
+    for plot in (PLOTS["landscape"], PLOTS["landscape-surface"]):
+        if plot.applies(source.experiment):
+            chart, _ = render(plot.chart(plot.numbers(source), Options()), "svg", Options())
+            (folder / f"{plot.name}.svg").write_bytes(chart)
+
+
+class Kept:
+    """The cells of a folder as plots of analyses take them."""
+
+    def __init__(self, spec: ExperimentSpec, rows: list[dict[str, Any]], stem: Path) -> None:
+        self.experiment = {"name": spec.name, "spec": spec.model_dump(mode="json"), "metrics": {}}
+        self.cells = [{"id": str(row["ordinal"]), "shared_with": 0, **row} for row in rows]
+        self.analyses = [
+            {"id": f"{stem}-{row['ordinal']}.{kind}.npz", "kind": kind, "cells": [str(row["ordinal"])]}
+            | {"values": values, "meta": row["meta"][kind]}
+            for row in rows
+            for kind, values in row["analyses"].items()
+        ]
+        self.groups: list[dict[str, Any]] = []
+        self.verdicts: list[Any] = []
+
+    def arrays(self, analysis: str) -> dict[str, Any]:
+        """Of the file of this name."""
+        return dict(np.load(analysis))
+
+    def curves(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        """None are kept."""
+        return []
 
 
 def _cell(spec: ExperimentSpec, cell: Cell, data: Arrays, file: Path) -> dict[str, Any]:

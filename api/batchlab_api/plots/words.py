@@ -123,10 +123,11 @@ def _words(line: str, columns: int) -> list[str]:
 
 
 def _kinds(spec: Row, part: str) -> list[str]:
-    """The kinds of this part of the spec over its variants, each once."""
+    """The kinds of this part of the spec over its variants, each once; data of a user's by their name."""
     arms: Sequence[Mapping[str, Any]] = spec.get("variants") or [{}]
     base = spec.get(part) or {}
-    return list(dict.fromkeys(str(({**base, **(arm.get(part) or {})}).get("kind", "")) for arm in arms))
+    merged = [{**base, **(arm.get(part) or {})} for arm in arms]
+    return list(dict.fromkeys(str(one.get("name" if one.get("kind") == "user" else "kind", "")) for one in merged))
 
 
 def _budget(spec: Row) -> list[tuple[str, int]]:

@@ -36,6 +36,13 @@ def test_the_gallery_is_found_by_words_and_by_topic_and_the_address_keeps_it(vis
     expect(again.get_by_role("button", name="time", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+def test_a_study_says_what_its_variants_train(visit: Opened) -> None:
+    page = visit("#/studies")
+    cards = page.locator(".study")
+    expect(cards.filter(has_text="keskar on 3 datasets")).to_have_count(1)
+    expect(cards.filter(has_text="surface and mlp on slopes and digits")).to_have_count(1)
+
+
 def test_pictures_follow_the_theme(visit: Opened) -> None:
     page = visit("#/studies?_theme=dark")
     image = page.locator("img.picture").first

@@ -25,6 +25,11 @@ def test_variants_of_the_model_are_all_named(source: Make) -> None:
     assert "epochs" not in found
 
 
+def test_data_of_a_user_are_called_by_their_name(source: Make) -> None:
+    found = words.setting(source(dataset={"kind": "user", "name": "wind-tunnel"}))
+    assert "softmax on wind-tunnel" in found
+
+
 def test_a_long_name_is_cut(source: Make) -> None:
     made = source()
     made.experiment["name"] = "n" * 200

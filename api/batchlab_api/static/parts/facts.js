@@ -4,7 +4,7 @@ import { plural } from "../base/format.js";
 
 /** "softmax on sectors · 500 epochs · sgd" */
 export function fixedFacts(spec) {
-  const facts = [`${kind(spec.model)} on ${kind(spec.dataset)}`, budget(spec.budget), kind(spec.optimizer)];
+  const facts = [`${kinds(spec, "model")} on ${kinds(spec, "dataset")}`, budget(spec.budget), kinds(spec, "optimizer")];
   if (kind(spec.schedule) && kind(spec.schedule) !== "constant") facts.push(kind(spec.schedule));
   if (spec.lr?.rule && spec.lr.rule !== "fixed") facts.push(`${spec.lr.rule} lr`);
   if (spec.engine && spec.engine !== "auto") facts.push(`engine ${spec.engine}`);
@@ -12,7 +12,15 @@ export function fixedFacts(spec) {
   return facts.filter(Boolean);
 }
 
-const kind = (value) => value?.kind ?? "";
+const kind = (value) => (value?.kind === "user" ? value.name : value?.kind ?? "");
+const NAMED = 2;
+
+/** The kinds that cells have of something, where variants may replace it: "mlp and cnn", "6 optimizers" */
+function kinds(spec, name) {
+  const arms = spec.variants?.length ? spec.variants : [{}];
+  const found = [...new Set(arms.map((arm) => kind({ ...spec[name], ...arm[name] })))];
+  return found.length > NAMED ? plural(found.length, name) : found.join(" and ");
+}
 
 function budget(value = {}) {
   const [unit] = ["epochs", "steps", "examples"].filter((name) => value[name]);
