@@ -4,8 +4,8 @@
     python -m benchmarks.minima keskar-mnist FOLDER 0 5  # these cells alone: so processes share the work
 
 Each cell is kept in FOLDER once it is trained and analysed, and is not computed again. The verdicts are those that a
-lab gives: the claims of the study, judged by its rule; landscapes are drawn beside the cells. CIFAR-10's part is user data of the name `cifar-part`
-(`batchlab data add --local cifar-part FILE`). One thread: OMP_NUM_THREADS=1.
+lab gives: the claims of the study, judged by its rule; landscapes are drawn beside the cells. CIFAR-10's part is user
+data of the name `cifar-part` (`batchlab data add --local cifar-part FILE`). One thread: OMP_NUM_THREADS=1.
 """
 
 import json

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from batchlab import cost
 from batchlab.expand import expand
+from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
+from batchlab_api import submission
 from batchlab_client import models
 from batchlab_db import disk, workers
 from batchlab_db.settings import Settings
@@ -63,6 +65,21 @@ def test_a_dry_run_stores_nothing(client: TestClient, hand: Hand) -> None:
 
 def test_the_time_left_is_unknown_while_no_worker_has_measured_any(client: TestClient) -> None:
     assert client.post("/experiments?dry_run=1", json=SPEC).json()["eta_seconds"] is None
+
+
+def test_the_time_left_is_that_of_the_engines_which_train_the_cells() -> None:
+    costs = plan(parse_spec(SPEC | {"engine": "reference"}), WorkLimits(10_000, 10**9))
+    work = sum(map(cost.seconds, costs.cells))
+    rows: Any = [{"speeds": {"compiled": 100.0, "reference": speed}, "device": "cpu"} for speed in (2.0, 3.0)]
+    assert submission.eta(costs, rows) == pytest.approx(work / 5)
+    rows = [{"speeds": {"compiled": 4.0}, "device": "cpu"}]
+    assert submission.eta(costs, rows) == pytest.approx(work / 4)
+
+
+def test_the_time_left_of_what_one_worker_trains_does_not_shrink_with_their_number() -> None:
+    costs = plan(parse_spec(SPEC | {"engine": "reference", "batch_sizes": [4], "seeds": 1}), WorkLimits(10_000, 10**9))
+    rows: Any = [{"speeds": {"reference": speed}, "device": "cpu"} for speed in (2.0, 1.0, 2.0)]
+    assert submission.eta(costs, rows) == pytest.approx(sum(map(cost.seconds, costs.cells)) / 2)
 
 
 def test_the_same_key_and_body_give_the_same_experiment(client: TestClient) -> None:
