@@ -56,7 +56,8 @@ class Grid:
 
     rows: Sequence[str]
     """Labels, one a row; empty texts for none."""
-    columns: Sequence[str]
+    columns: Sequence[str] | Sequence[list[str]]
+    """Labels, likewise; each may be in lines."""
     x_title: str
     y_title: str | list[str]
     gap: int = SPACING
@@ -134,7 +135,7 @@ def panels(chart: alt.LayerChart | alt.FacetChart, grid: Grid) -> alt.FacetChart
     return faceted
 
 
-def _labelled(labels: Sequence[str]) -> dict[str, Any]:
+def _labelled(labels: Sequence[str] | Sequence[list[str]]) -> dict[str, Any]:
     """Shows each index as its label. A list in JSON is a list in Vega's expressions too, whatever its texts hold."""
     return {"labelExpr": f"{json.dumps(labels)}[datum.value]"} if any(labels) else {"labels": False}
 

@@ -72,21 +72,21 @@ def _marks(tiles: Sequence[Tile]) -> str:
     return f"Mean of {seeds}; dots: the best rate of each batch size, by a parabola through its neighbours"
 
 
-def _panels(points: Sequence[Row]) -> Mapping[str, Any]:
-    """What differs beside rate and batch size, by name, with all its values."""
-    found: dict[str, dict[Any, None]] = {}
-    for point in points:
-        for name, value in point.items():
-            found.setdefault(name, {})[value] = None
-    return {name: None for name, values in found.items() if len(values) > 1 and name not in ("batch_size", "lr")}
+def _panels(points: Sequence[Row]) -> list[str]:
+    """Names of what differs beside rate and batch size, and is not said by the variant already."""
+    values = {name: {point.get(name) for point in points} for name in dict.fromkeys(n for p in points for n in p)}
+    found = [name for name, some in values.items() if len(some) > 1 and name not in ("batch_size", "lr")]
+    variants = len(values.get("variant", ()))
+    pairs = {name: {(point.get("variant"), point.get(name)) for point in points} for name in found}
+    return [name for name in found if name == "variant" or len(pairs[name]) > variants]
 
 
-def _panel(point: Row, names: Mapping[str, Any]) -> str:
+def _panel(point: Row, names: Sequence[str]) -> str:
     own = [str(point[name]) if name == "variant" else f"{name} {words.number(point[name])}" for name in names]
     return words.joined(*own)
 
 
-def _tile(group: Row, metric: str, names: Mapping[str, Any]) -> Tile:
+def _tile(group: Row, metric: str, names: Sequence[str]) -> Tile:
     by, estimate = group["by"], group.get(metric) or {"mean": None}
     return Tile(_panel(by, names), by["batch_size"], by["lr"], group["n"], estimate["mean"])
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from batchlab_api.plots import axes, frame, theme
+from batchlab_api.plots import axes, frame, theme, words
 from batchlab_api.plots.heat import Heat, edges, sentence
 from batchlab_api.plots.options import Options
 from batchlab_api.plots.words import number
@@ -25,7 +25,8 @@ def draw(numbers: Heat, options: Options) -> alt.TopLevelMixin:
     width = frame.panel_width(options, columns, 5 * axes.CHARACTER, 0 if options.narrow else LEGEND)
     height = frame.panel_height(options, width, 180)
     chart = alt.layer(*_marks(numbers, options), data=frame.rows(_data(numbers)), width=width, height=height)
-    grid = frame.Grid(("",), numbers.panels, "Batch size (rows)", "Learning rate")
+    names = [words.wrap([name], max(8, int(width / frame.SMALL))) for name in numbers.panels]
+    grid = frame.Grid(("",), names, "Batch size (rows)", "Learning rate")
     return frame.finish(frame.panels(chart, grid), numbers.title, numbers.lines, said, options)
 
 

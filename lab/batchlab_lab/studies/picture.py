@@ -8,11 +8,14 @@ from batchlab_client import Client
 
 WIDTH, HEIGHT = 480, 150
 """Of the picture, and of a panel in it."""
-MOST_BYTES = 60_000
+MOST_BYTES = 80_000
 """A gallery shows thirty pictures."""
-LEAST_RATIO = 1.4
+LEAST_RATIO = 1.1
 """Width over height: a tall plot of many panels says nothing on a card."""
-OTHERS = ("val-loss-over-epochs", "loss-over-epochs", "final-loss-by-variant", "accuracy-by-variant", "loss-curves")
+OTHERS = (
+    *("val-loss-over-epochs", "loss-over-epochs", "final-loss-by-variant", "accuracy-by-variant", "loss-curves"),
+    "lr-batch-accuracy-map",
+)
 """Plots that serve where none of the study's own fits, in order of preference."""
 SIZE = re.compile(rb'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')
 EMPTY = b"Nothing to show"

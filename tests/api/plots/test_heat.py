@@ -63,6 +63,18 @@ def test_what_else_varies_makes_panels(grid: Any, cell: Any, source: Any) -> Non
     assert len(numbers.optima) == 6
 
 
+def test_panels_of_variants_do_not_say_what_these_fix_and_long_names_are_in_lines(cell: Any, source: Any) -> None:
+    arms = {"plain": 0.0, "with a heavy ball": 0.9, **{f"as before, but {i}": 0.9 for i in range(4)}}
+    cells = [
+        cell(b, 0, lr, variant=name, momentum=m, result={"best_val_loss": bowl(b, lr)})
+        for name, m in arms.items() for b in SIZES for lr in RATES
+    ]  # fmt: skip
+    numbers = PLOT.numbers(source(cells, batch_sizes=list(SIZES), lr={"rule": "fixed", "base": list(RATES)}))
+    assert numbers.panels == tuple(arms)
+    drawn = PLOT.chart(numbers, Options()).to_dict()
+    assert '["with a heavy", "ball"]' in drawn["facet"]["column"]["header"]["labelExpr"]
+
+
 def test_of_nothing_the_map_says_so(source: Any, cell: Any) -> None:
     numbers = PLOT.numbers(source([cell(status="running")]))
     assert "Nothing to show" in str(PLOT.chart(numbers, Options()).to_dict())
