@@ -9,7 +9,7 @@ from batchlab_api.plots import PLOTS
 from batchlab_api.routes.studies import PICTURES
 from fastapi.testclient import TestClient
 
-MOST_BYTES = 60_000
+MOST_BYTES = 80_000
 DRAWN = sorted({file.name.split(".")[0] for file in PICTURES.glob("*.svg")})
 
 

@@ -260,8 +260,7 @@ def test_cells_share_a_stack_where_all_but_their_own_numbers_is_equal(cells: Cel
     assert len({support.key(cell) for cell in others}) == 4
     mixed = cells(batch_sizes=[50, 100], seeds=3, engine="auto")
     assert len({cell.stack_key for cell in mixed}) == 1
-    assert plan(mixed, "cuda:0") == ("stacked", 3)
-    assert plan(mixed[3:], "cuda:0") == ("stacked", 3)
+    assert support.cohort_size(mixed, "cuda:0") == support.cohort_size(mixed[3:], "cuda:0") == 3
 
 
 def test_a_cpu_stacks_many_small_networks_and_leaves_the_rest_to_others(cells: Cells) -> None:

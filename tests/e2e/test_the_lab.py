@@ -5,6 +5,7 @@ import io
 import random
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,12 @@ def calm(lab: Embedded) -> str:
 
 def workers(lab: Embedded) -> list[psutil.Process]:
     """The worker processes of this lab."""
-    children = psutil.Process().children(recursive=True)
-    return [c for c in children if "batchlab_worker" in " ".join(c.cmdline()) and lab.postgres.url in str(c.environ())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended since
+            if "batchlab_worker" in " ".join(child.cmdline()) and lab.postgres.url in str(child.environ()):
+                found.append(child)
+    return found
 
 
 def test_a_posted_experiment_ends_with_results_curves_and_plots(client: Client) -> None:
@@ -104,8 +109,9 @@ def test_workers_killed_in_mid_run_come_back_and_change_nothing(lab: Embedded, c
         time.sleep(dice.uniform(0.1, 1.2))
         victims = workers(lab)
         if kills < 4 and victims:
-            dice.choice(victims).send_signal(signal.SIGKILL)
-            kills += 1
+            with suppress(psutil.NoSuchProcess):
+                dice.choice(victims).send_signal(signal.SIGKILL)
+                kills += 1
     assert client.get(stormy).status == "succeeded"
     assert kills == 4
     assert client.digest(stormy).digest == calm
