@@ -137,8 +137,9 @@ def eta(costs: Plan, living: Rows) -> float | None:
     for cells in alike.values():
         engine, together = _trained_by(cells, living[0]["device"])
         speeds = [measured.get(engine, max(measured.values())) for measured in workers]
-        shared += sum(map(cost.seconds, cells)) / sum(speeds)
-        longest = max(longest, sum(map(cost.seconds, cells[:together])) / max(speeds))
+        work = [cost.seconds(cell) for cell in cells]
+        shared += sum(work) / sum(speeds)
+        longest = max(longest, sum(work[:together]) / max(speeds))
     return max(shared, longest)  # one worker has a cohort to itself
 
 

@@ -327,24 +327,31 @@ def compile_loops(lab: "Lab", sweep: dict[str, Any]) -> None:
     next(engine.train([cell], cell.dataset.load(Path()), block_steps=1))
 
 
-@pytest.mark.parametrize("model", ["softmax", "mlp"])
-def test_a_compiled_sweep_ends_with_the_same_digest_however_its_slices_are_cut(
-    lab: "Lab", bench: Bench, model: str
-) -> None:
-    sweep = {"engine": "compiled", "model": {"kind": model}, "batch_sizes": [4, 32], "seeds": 3}
-    compile_loops(lab, sweep)
+def trained_whole_and_in_slices(
+    lab: "Lab", bench: Bench, sweep: dict[str, Any], block_seconds: float
+) -> list[tuple[str, int]]:
+    """Train the sweep in one slice, then in more than three, to equal digests; by cohort of the latter, its engine and
+    how many others shared each cell's updates."""
     whole = lab.submit(**sweep)
     assert run_slice(bench) == "finished"
-    bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": 0.01})
-    cut = lab.submit(**sweep)
-    slices = 0
+    bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": block_seconds})
+    cut, slices = lab.submit(**sweep), 0
     while lab.outcome(cut) is None:
         assert run_slice(bench) in ("handed_on", "finished")
         slices += 1
     assert slices > 3
     assert lab.digest(cut) == lab.digest(whole)
     cells = lab.ask("SELECT DISTINCT cohort_id, engine, shared_with FROM cells WHERE experiment_id = :id", id=cut)
-    assert [(cell.engine, cell.shared_with) for cell in cells] == [("compiled", 0)]
+    return [(cell.engine, cell.shared_with) for cell in cells]
+
+
+@pytest.mark.parametrize("model", ["softmax", "mlp"])
+def test_a_compiled_sweep_ends_with_the_same_digest_however_its_slices_are_cut(
+    lab: "Lab", bench: Bench, model: str
+) -> None:
+    sweep = {"engine": "compiled", "model": {"kind": model}, "batch_sizes": [4, 32], "seeds": 3}
+    compile_loops(lab, sweep)
+    assert trained_whole_and_in_slices(lab, bench, sweep, block_seconds=0.01) == [("compiled", 0)]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -355,14 +362,4 @@ def test_a_stack_ends_with_the_same_digest_however_its_slices_are_cut(lab: "Lab"
         "engine": "stacked", "model": layers, "optimizer": {"kind": optimizer}, "variants": rates, "seeds": 2,
         "budget": {"steps": 12},
     }  # fmt: skip
-    whole = lab.submit(**sweep)
-    assert run_slice(bench) == "finished"
-    bench.settings = bench.settings.model_copy(update={"slice_seconds": 0.0, "block_seconds": 0.0})
-    cut, slices = lab.submit(**sweep), 0
-    while lab.outcome(cut) is None:
-        assert run_slice(bench) in ("handed_on", "finished")
-        slices += 1
-    assert slices > 3
-    assert lab.digest(cut) == lab.digest(whole)
-    cells = lab.ask("SELECT DISTINCT cohort_id, engine, shared_with FROM cells WHERE experiment_id = :id", id=cut)
-    assert [(cell.engine, cell.shared_with) for cell in cells] == [("stacked", 3)]
+    assert trained_whole_and_in_slices(lab, bench, sweep, block_seconds=0.0) == [("stacked", 3)]

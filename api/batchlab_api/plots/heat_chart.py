@@ -7,7 +7,6 @@ import altair as alt
 from batchlab_api.plots import axes, frame, theme, words
 from batchlab_api.plots.heat import Heat, edges, sentence
 from batchlab_api.plots.options import Options
-from batchlab_api.plots.words import number
 
 LEGEND = 92
 """Width of the colour scale with its title, in pixels."""
@@ -78,7 +77,7 @@ def _axes(numbers: Heat) -> tuple[alt.X, alt.Y]:
     rates = sorted({tile.lr for tile in numbers.tiles})
     across, up = edges([float(size) for size in sizes]), edges(rates)
     x_axis = alt.Axis(values=sizes, format="d", grid=False, labelOverlap=True)
-    names = {rate: number(rate, 3) for rate in rates}
+    names = {rate: words.number(rate, 3) for rate in rates}
     shown = f"{{{', '.join(f'{rate!r}: {name!r}' for rate, name in names.items())}}}[datum.value]"
     y_axis = alt.Axis(values=rates, labelExpr=shown, grid=False)
     x_scale = alt.Scale(type="log", base=2, nice=False, domain=[across[sizes[0]][0], across[sizes[-1]][1]])
