@@ -20,10 +20,10 @@ RATE = {"rule": "fixed", "base": 0.05}
 DIGITS = {"dataset": {"kind": "digits"}, "lr": RATE}
 CNN = {"kind": "cnn", "channels": [8, 16], "width": 32}
 JOBS: dict[str, dict[str, Any]] = {
-    "compiled: softmax, batch 1 to 1000": {
+    "compiled: softmax, batch 1 to 400": {
         "dataset": {"kind": "sectors"},
         "model": {"kind": "softmax"},
-        "batch_sizes": [1, 10, 100, 1000],
+        "batch_sizes": [1, 10, 100, 400],
         "lr": RATE,
         "budget": {"epochs": 1500},
         "seeds": 3,
