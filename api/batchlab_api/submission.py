@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from batchlab import cost, engines
+from batchlab import estimate
 from batchlab.cell import Cell
 from batchlab.datasets.user import filled
 from batchlab.experiment import ExperimentSpec
@@ -125,27 +124,5 @@ def _is_there(cell: Cell, there: set[str]) -> bool:
 
 
 def eta(costs: Plan, living: Rows) -> float | None:
-    """Seconds for these cells at the speeds that the living workers last measured: for each cell that of the engine
-    which trains it, where it was measured. None where no worker has measured any."""
-    workers = [row["speeds"] for row in living if row["speeds"]]
-    if not workers:
-        return None
-    alike = defaultdict[str, list[Cell]](list)
-    for cell in costs.cells:
-        alike[engines.stack_key(cell)].append(cell)
-    shared, longest = 0.0, 0.0
-    for cells in alike.values():
-        engine, together = _trained_by(cells, living[0]["device"])
-        speeds = [measured.get(engine, max(measured.values())) for measured in workers]
-        work = [cost.seconds(cell) for cell in cells]
-        shared += sum(work) / sum(speeds)
-        longest = max(longest, sum(work[:together]) / max(speeds))
-    return max(shared, longest)  # one worker has a cohort to itself
-
-
-def _trained_by(cells: Sequence[Cell], device: str) -> tuple[str, int]:
-    """The engine of the first of these cells, and how many it takes as one cohort."""
-    try:
-        return engines.plan(cells, device)
-    except ValueError:  # the spec names an engine that is for another device
-        return cells[0].engine, 1
+    """Seconds for these cells at the rates and speeds that the living workers measured; None where none has any."""
+    return estimate.eta(costs.cells, [workers.workplace(row) for row in living])

@@ -1,44 +1,128 @@
-"""How long a cell takes, guessed from the cell alone: for cohorts of fair size and for the time that is left.
+"""How long cells take, from the cells alone: for cohorts of fair size, the choice of an engine and the time left.
 
-The unit is a second of a processor core of today, right to a factor of three or so. What counts is the ratio between
-cells: an update of 60 000 rows is no update of one. How fast a worker really is, in such seconds a second, is measured.
-Importing this loads no torch.
+An update is a sum of what is done once, for each parameter array, each weight, and each multiplication; the seconds of
+each are the `Rates` of a device, which `batchlab.calibration` measures. Importing this loads no torch.
 """
 
 from math import prod
+
+from pydantic import BaseModel, ConfigDict
 
 from batchlab.cell import Cell
 from batchlab.engines.compiled import support
 from batchlab.probes import how_many
 
-DISPATCH = 1.2e-4
-"""Seconds of an update that torch starts from Python, whatever it computes."""
 FILTER = 4
 """Dimensions of the weights of a convolution over pictures: channels out and in, height and width."""
-FIXED, STEP, ROW = 3e-7, 1.5e-9, 1.5e-10
-"""Seconds of a compiled update; of an update for each weight; of a weight for each row that passes it both ways."""
+FORWARD = 1 / 3
+"""Of the products of an update, those of an evaluation."""
 
 
-def seconds(cell: Cell) -> float:
-    """Of all its updates and evaluations."""
-    weights, products = _sizes(cell)
-    fixed = FIXED if cell.device in ("auto", "cpu") and support.obstacle(cell) is None else DISPATCH
-    update = fixed + STEP * weights + ROW * cell.batch_size * products
-    evaluations = 2 + cell.steps // cell.evaluate_every
-    return cell.steps * update + evaluations * (ROW / 3) * products * cell.info.rows
+class Costs(BaseModel):
+    """Seconds of an update of K cells together, by what they are for, in the order of `features`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    update: float = 0.0
+    array: float = 0.0
+    """Of a parameter array: a weight or a bias of a layer, in all cells together."""
+    convolution: float = 0.0
+    """Of an array of filters, beside that."""
+    cell: float = 0.0
+    weight: float = 0.0
+    """Of a weight of a cell."""
+    row: float = 0.0
+    """Of a row of a cell's batch."""
+    dense: float = 0.0
+    """Of a multiplication of a full layer for a row, there and back."""
+    filter: float = 0.0
+    """Of one of a convolution."""
+    output: float = 0.0
+    """Of a number that a convolution gives for a row, with what becomes of it: activation, pooling."""
+
+    def of(self, cell: Cell, together: int = 1) -> float:
+        """Seconds of an update of so many such cells."""
+        each: list[float] = [*self.model_dump().values()]
+        return sum(a * b for a, b in zip(each, features(cell, together), strict=True))
 
 
-def of_an_update(cell: Cell) -> float:
-    """Its `seconds` for each update, evaluations included."""
-    return seconds(cell) / max(cell.steps, 1)
+class Rates(BaseModel):
+    """What a device takes, by engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reference: Costs
+    layer: Costs | None = None
+    """The compiled engine's loop for one small layer; None on a GPU, which it does not train on."""
+    compiled: Costs | None = None
+    """Its loop for networks."""
+    stacked: Costs
+    misfit: float = 0.0
+    """By how much these miss the runs that they were fitted to, at most, as a share."""
+    bytes: int = 2**30
+    """What a stack may hold."""
+    threads: dict[int, float] = {}
+    """How many times as fast a convolutional network is by so many threads."""
+
+    def costs(self, engine: str, cell: Cell) -> Costs:
+        """Those of the engine that trains the cell."""
+        if engine == "compiled":
+            found = self.layer if support.small(cell) else self.compiled
+            return found or self.reference
+        return self.stacked if engine == "stacked" else self.reference
 
 
-def _sizes(cell: Cell) -> tuple[int, float]:
-    """How many weights there are, and multiplications for one row."""
+TYPICAL = Rates(
+    reference=Costs(
+        update=9e-5, array=2.7e-5, convolution=3e-4, weight=2e-9, row=5e-7, dense=4.5e-11, filter=2e-11, output=8e-9
+    ),
+    layer=Costs(update=1.7e-7, weight=4e-9, row=4e-8, dense=1.7e-10),
+    compiled=Costs(array=2.2e-7, weight=1.7e-9, row=7e-8, dense=4.4e-11),
+    stacked=Costs(
+        update=6e-4, array=1e-4, convolution=4e-4, weight=7.5e-9, row=4e-7, dense=5e-11, filter=2e-11, output=1.5e-8
+    ),
+)
+"""Of a processor core of today: where none were measured."""
+
+
+def features(cell: Cell, together: int = 1) -> tuple[float, ...]:
+    """What an update of so many such cells consists of: counts in the order of `Costs`' fields."""
     parameters = cell.model.parameters(cell.info.shape, cell.info.outputs)
-    shapes = list(parameters.values())
+    dense, filters, outputs = _products(cell)
+    convolutions = sum(len(shape) == FILTER for shape in parameters.values())
+    weights, rows = together * how_many(parameters), together * cell.batch_size
+    return 1, len(parameters), convolutions, together, weights, rows, rows * dense, rows * filters, rows * outputs
+
+
+def engine_of(cell: Cell) -> str:
+    """That which trains the cell where it is alone."""
+    loops = cell.engine in ("auto", "compiled") and cell.device in ("auto", "cpu") and support.obstacle(cell) is None
+    return "compiled" if loops else "reference"
+
+
+def of_an_update(cell: Cell, engine: str | None = None, together: int = 1, rates: Rates = TYPICAL) -> float:
+    """Seconds of an update of this cell, its share of the evaluations included, by this engine (default: by what trains
+    it alone), where so many such cells are trained together."""
+    costs = rates.costs(engine or engine_of(cell), cell)
+    dense, filters, outputs = _products(cell)
+    evaluated = 0.5 * (costs.update + costs.array * features(cell)[1]) / together
+    row = costs.row + dense * costs.dense + filters * costs.filter + outputs * costs.output
+    evaluated += FORWARD * cell.info.rows * row
+    evaluations = 2 + cell.steps // cell.evaluate_every
+    return costs.of(cell, together) / together + evaluated * evaluations / max(cell.steps, 1)
+
+
+def seconds(cell: Cell, engine: str | None = None, together: int = 1, rates: Rates = TYPICAL) -> float:
+    """Of all its updates and evaluations."""
+    return max(cell.steps, 1) * of_an_update(cell, engine, together, rates)
+
+
+def _products(cell: Cell) -> tuple[float, float, float]:
+    """For one row: multiplications of full layers and of convolutions, and numbers that convolutions give."""
+    shapes = cell.model.parameters(cell.info.shape, cell.info.outputs).values()
     # A filter passes over many places: all pixels in the first layer; where channels have doubled, half of them a side.
     pixels = prod(cell.info.shape[1:])
     first = next((shape[0] for shape in shapes if len(shape) == FILTER), 1)
-    products = sum(prod(s) * (pixels * min(1.0, (first / s[0]) ** 2) if len(s) == FILTER else 1) for s in shapes)
-    return how_many(parameters), products
+    dense = sum(prod(s) for s in shapes if len(s) != FILTER)
+    places = [(s, pixels * min(1.0, (first / s[0]) ** 2)) for s in shapes if len(s) == FILTER]
+    return float(dense), sum(prod(s) * n for s, n in places), sum(s[0] * n for s, n in places)

@@ -16,6 +16,7 @@ from batchlab_db.elsewhere import Elsewhere
 from batchlab_db.engine import transact
 from batchlab_db.errors import Fenced
 from batchlab_db.forming import Engines
+from batchlab_db.halving import halve
 from batchlab_db.leases import Lease, LeasedCell, enter, fenced, renew
 from batchlab_db.rescue import give_back, lose
 from batchlab_db.restoring import restore
@@ -187,11 +188,14 @@ def give_up(engine: Engine, lease: Lease, settings: Settings, why: str) -> None:
 def fail(engine: Engine, lease: Lease, cause: str, message: str) -> None:
     """End what still runs of the cohort as failed. `cause`: out_of_memory, timeout, code_error, bad_data, disk_full.
 
-    Raises Fenced.
+    Cells for which memory gave out together are queued again in halves, if they can be. Raises Fenced.
     """
 
     def work(connection: Connection) -> None:
-        if enter(connection, lease, "fail", ending="failed"):
-            outcomes.fail_cohort(connection, lease.cohort_id, lease.experiment_id, cause, message)
+        if not enter(connection, lease, "fail", ending="failed"):
+            return
+        if cause == "out_of_memory" and halve(connection, lease.cohort_id, lease.experiment_id, "failed"):
+            return
+        outcomes.fail_cohort(connection, lease.cohort_id, lease.experiment_id, cause, message)
 
     fenced(engine, work)

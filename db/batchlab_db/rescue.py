@@ -5,6 +5,7 @@ from sqlalchemy import Connection, RowMapping, text
 from batchlab_db import facts
 from batchlab_db.analyses import losing
 from batchlab_db.backoff import delay_after
+from batchlab_db.halving import halve
 from batchlab_db.outcomes import fail_cohort, release, touch
 
 _HELD = text(
@@ -55,8 +56,10 @@ def bury(connection: Connection, worker: str, pid: int, why: str, max_losses: in
 def lose(connection: Connection, held: RowMapping, most: int, where: str, cause: str = "lost") -> None:
     """End the present claim as lost: the cohort (its locked row is `held`) waits for another, or after `most` fails.
 
-    Only losses without progress count, and the wait grows with them.
+    Only losses without progress count, and the wait grows with them. Where memory gave out, it goes on in halves.
     """
+    if cause == "out_of_memory" and halve(connection, held["id"], held["experiment_id"], "lost"):
+        return
     losses = 0 if held["progressed"] else held["losses"] + 1
     if losses >= most:
         message = f"the worker was lost {losses} times without progress, last {where}"

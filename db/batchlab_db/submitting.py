@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchlab import cost, metrics
+from batchlab import metrics
 from batchlab.cell import Cell
 from batchlab.experiment import ExperimentSpec
 from batchlab.plan import Plan
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
-from batchlab_db import data
+from batchlab_db import data, workers
 from batchlab_db.engine import transact
 from batchlab_db.errors import KeyReused
 from batchlab_db.ids import new_id
@@ -84,13 +84,14 @@ def experiment_row(experiment_id: str, spec: ExperimentSpec, plan: Plan) -> dict
 
 def insert_cells(connection: Connection, experiment_id: str, cells: Sequence[Cell]) -> None:
     """Store the cells of an experiment as queued."""
-    rows = [{"experiment_id": experiment_id, **cell_row(cell)} for cell in cells]
+    work = workers.last_workplace(connection).work(cells)
+    rows = [{"experiment_id": experiment_id, **cell_row(cell, done)} for cell, done in zip(cells, work, strict=True)]
     if rows:
         connection.execute(plain_insert(CellRow), rows)
 
 
-def cell_row(cell: Cell) -> dict[str, Any]:
-    """The columns that a cell's point gives."""
+def cell_row(cell: Cell, work: float) -> dict[str, Any]:
+    """The columns that a cell's point gives; `work` is that of an update."""
     return {
         "ordinal": cell.ordinal,
         **cell.describe(),
@@ -99,7 +100,7 @@ def cell_row(cell: Cell) -> dict[str, Any]:
         "queue": cell.queue,
         "isolated": cell.isolated,
         "steps_total": cell.steps,
-        "work": cost.of_an_update(cell),
+        "work": work,
     }
 
 

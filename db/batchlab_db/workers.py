@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from batchlab.cost import Rates
+from batchlab.estimate import Workplace
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, RowMapping, select, text
 from sqlalchemy.dialects.postgresql import insert
 
@@ -56,7 +59,12 @@ def _write(
     connection: Connection, me: WorkerInfo, state: str, cohort_id: int | None, speeds: Mapping[str, float] | None
 ) -> None:
     now = text("clock_timestamp()")
-    said: dict[str, Any] = {"state": state, "cohort_id": cohort_id, "datasets": list(me.datasets)}
+    said: dict[str, Any] = {
+        "state": state,
+        "cohort_id": cohort_id,
+        "datasets": list(me.datasets),
+        "fingerprint": dict(me.fingerprint),
+    }
     said |= {} if speeds is None else {"speeds": dict(speeds)}
     row = insert(Worker).values(
         id=me.id,
@@ -64,7 +72,6 @@ def _write(
         pid=me.pid,
         queues=list(me.queues),
         device=me.device,
-        fingerprint=dict(me.fingerprint),
         **said,
     )
     connection.execute(row.on_conflict_do_update(index_elements=[Worker.id], set_={**said, "heartbeat_at": now}))
@@ -87,3 +94,19 @@ def living(connection: Connection, alive_seconds: float) -> Sequence[RowMapping]
     """The rows of the workers whose last heartbeat is younger than `alive_seconds`."""
     rows = text(f"SELECT * FROM workers WHERE {LIVING} ORDER BY machine, id")
     return connection.execute(rows, {"alive": alive_seconds}).mappings().all()
+
+
+def workplace(row: RowMapping) -> Workplace:
+    """What a worker's row says of its device, rates and speeds."""
+    try:
+        rates = {kind: Rates.model_validate(found) for kind, found in row["fingerprint"].get("rates", {}).items()}
+    except ValidationError:  # told by another version
+        rates = {}
+    return Workplace(row["device"], rates, row["speeds"])
+
+
+def last_workplace(connection: Connection) -> Workplace:
+    """The worker that was heard of last; a typical one where there is none."""
+    last = "SELECT fingerprint, device, speeds FROM workers ORDER BY heartbeat_at DESC LIMIT 1"
+    row = connection.execute(text(last)).mappings().first()
+    return Workplace() if row is None else workplace(row)

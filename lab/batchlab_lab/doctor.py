@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from batchlab.cost import Rates
 from batchlab_db.disk import needed
 from batchlab_db.settings import Settings, settings
 from pydantic import BaseModel
@@ -34,7 +35,7 @@ class Check(BaseModel):
 def examine(chosen: Settings | None = None) -> Iterator[Check]:
     """Look at everything, each thing when it is asked for. Nothing is started and nothing changed."""
     found = chosen or settings()
-    for look in (machine, gpus, versions, postgres, redis, home, disk, database, broker, port, datasets):
+    for look in (machine, gpus, speed, versions, postgres, redis, home, disk, database, broker, port, datasets):
         yield look(found)
 
 
@@ -59,6 +60,52 @@ def gpus(_: Settings) -> Check:
     return Check(
         state="ok", name="gpus", detail=f"{len(found)} for torch" if found else "none: workers train on the CPU"
     )
+
+
+def speed(_: Settings) -> Check:
+    """The rates by which cells are put together and times are estimated, if they have been measured."""
+    from batchlab_worker import device, fleet
+
+    processes, threads = fleet.shares(gpus=len(device.visible_gpus()))
+    detail = f"{processes} workers of {threads} {'thread' if threads == 1 else 'threads'}"
+    try:
+        from batchlab import calibration
+    except ImportError:  # no torch; `versions` says so
+        return Check(state="ok", name="speed", detail=detail)
+    here = device.own(device.take(("cpu", "gpu"))[0])
+    found = calibration.known(here, threads)
+    if found is None:
+        remedy = "the first worker will measure it, or `batchlab doctor --measure`"
+        return Check(state="ok", name="speed", detail=f"{detail}; not measured yet", remedy=remedy)
+    return Check(state="ok", name="speed", detail=f"{detail}; {here}: {_told(found)}")
+
+
+def measure_speed() -> None:
+    """Measure the rates as a worker here would, and keep them. Idle workers give truer ones."""
+    from batchlab import calibration
+    from batchlab_worker import device, fleet
+
+    device.set_threads(fleet.shares(gpus=len(device.visible_gpus()))[1])
+    calibration.rates(device.own(device.take(("cpu", "gpu"))[0]), anew=True)
+
+
+def _told(rates: Rates) -> str:
+    alone, stack = rates.reference, rates.stacked
+    told = [f"an update in Python takes {_micro(alone.update)} and {_micro(alone.array)} for each array of weights"]
+    if rates.layer is not None:
+        told.append(f"a compiled one {_micro(rates.layer.update)}")
+    told.append(f"one of a stack {_micro(stack.update)} and {_micro(stack.array)}")
+    products = {"full layers": alone.dense, "convolutions": alone.filter}
+    # A multiplication there and back is three products, each with a sum.
+    told += [f"{name} pass at {6e-9 / cost:.0f} GFLOP/s" for name, cost in products.items() if cost]
+    told += [f"{n} threads train a convolutional network {gain:.1f} times as fast as one"
+             for n, gain in rates.threads.items()]  # fmt: skip
+    told.append(f"a stack may hold {rates.bytes / 2**30:.1f} GiB")
+    return ", ".join(told) + f"; right to {rates.misfit:.0%} for the runs that they are from"
+
+
+def _micro(seconds: float) -> str:
+    return f"{1e6 * seconds:.2g} µs"
 
 
 def versions(_: Settings) -> Check:

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from batchlab import cost
 from batchlab.expand import expand
-from batchlab.plan import WorkLimits, plan
 from batchlab.spec import parse_spec
-from batchlab_api import submission
 from batchlab_client import models
 from batchlab_db import disk, workers
 from batchlab_db.settings import Settings
 from fastapi.testclient import TestClient
 from hand import SPEC, Hand
+from sqlalchemy import text
 
 Serve = Callable[..., TestClient]
 
@@ -52,7 +51,7 @@ def test_the_contracts_example_has_its_numbers(client: TestClient) -> None:
 
 
 def test_a_dry_run_stores_nothing(client: TestClient, hand: Hand) -> None:
-    seconds = sum(map(cost.seconds, expand(parse_spec(SPEC))))
+    seconds = sum(cost.seconds(cell) for cell in expand(parse_spec(SPEC)))
     hand.arrive(speed=seconds / 2)
     answer = client.post("/experiments", params={"dry_run": "true"}, json=SPEC)
     assert answer.status_code == 200
@@ -67,19 +66,27 @@ def test_the_time_left_is_unknown_while_no_worker_has_measured_any(client: TestC
     assert client.post("/experiments?dry_run=1", json=SPEC).json()["eta_seconds"] is None
 
 
-def test_the_time_left_is_that_of_the_engines_which_train_the_cells() -> None:
-    costs = plan(parse_spec(SPEC | {"engine": "reference"}), WorkLimits(10_000, 10**9))
-    work = sum(map(cost.seconds, costs.cells))
-    rows: Any = [{"speeds": {"compiled": 100.0, "reference": speed}, "device": "cpu"} for speed in (2.0, 3.0)]
-    assert submission.eta(costs, rows) == pytest.approx(work / 5)
-    rows = [{"speeds": {"compiled": 4.0}, "device": "cpu"}]
-    assert submission.eta(costs, rows) == pytest.approx(work / 4)
+def test_the_rates_that_a_worker_measured_give_the_time_before_anything_was_trained(
+    client: TestClient, hand: Hand
+) -> None:
+    slow = cost.Rates(reference=cost.Costs(update=2.0), compiled=cost.Costs(update=1.0), stacked=cost.Costs(update=3.0))
+    hand.me = replace(hand.me, fingerprint={"rates": {"cpu": slow.model_dump(mode="json")}})
+    hand.arrive()
+    cells = expand(parse_spec(SPEC))
+    told = client.post("/experiments?dry_run=1", json=SPEC).json()["eta_seconds"]
+    assert told == pytest.approx(sum(cost.seconds(cell, rates=slow) for cell in cells))
+    made = client.post("/experiments", json=SPEC).json()["id"]
+    with hand.engine.connect() as connection:
+        stored = text("SELECT work FROM cells WHERE experiment_id = :id ORDER BY ordinal")
+        work = connection.scalars(stored, {"id": made})
+        assert [*work] == pytest.approx([cost.of_an_update(cell, rates=slow) for cell in cells])
 
 
-def test_the_time_left_of_what_one_worker_trains_does_not_shrink_with_their_number() -> None:
-    costs = plan(parse_spec(SPEC | {"engine": "reference", "batch_sizes": [4], "seeds": 1}), WorkLimits(10_000, 10**9))
-    rows: Any = [{"speeds": {"reference": speed}, "device": "cpu"} for speed in (2.0, 1.0, 2.0)]
-    assert submission.eta(costs, rows) == pytest.approx(sum(map(cost.seconds, costs.cells)) / 2)
+def test_rates_of_another_version_are_no_rates(client: TestClient, hand: Hand) -> None:
+    hand.me = replace(hand.me, fingerprint={"rates": {"cpu": {"colour": 3}}})
+    hand.arrive()
+    assert client.post("/experiments?dry_run=1", json=SPEC).json()["eta_seconds"] is None
+    assert client.post("/experiments", json=SPEC).status_code == 202
 
 
 def test_the_same_key_and_body_give_the_same_experiment(client: TestClient) -> None:

@@ -23,18 +23,32 @@ def cells(**changes: Any) -> tuple[Cell, ...]:
     return expand(parse_spec({**SPEC, **changes}))
 
 
+WEIGHTS = 64 * 64 + 64 + 64 * 10 + 10
+RATES = cost.Rates(
+    reference=cost.Costs(update=1e-4, array=1e-5, weight=2e-9, row=1e-9, dense=1e-10, filter=3e-10),
+    layer=cost.Costs(update=1e-7, weight=1e-9),
+    compiled=cost.Costs(update=1e-6, array=1e-7, weight=2e-9, row=1e-9, dense=1e-10),
+    stacked=cost.Costs(update=2e-4, array=2e-5, cell=1e-6, weight=3e-9, row=1e-9, dense=2e-10, filter=5e-10),
+)
+
+
 def test_an_update_costs_what_it_computes() -> None:
-    weights = 64 * 64 + 64 + 64 * 10 + 10
-    evaluated = 3 * cost.ROW / 3 * weights * 1797  # all rows of the digits, both parts
+    rows = 3 * 1797 * (1e-9 + WEIGHTS * 1e-10) / 3  # of the digits, both parts, three times forward
     for cell in cells():
-        update = cost.FIXED + weights * (cost.STEP + cost.ROW * cell.batch_size)
-        assert cost.seconds(cell) == pytest.approx(100 * update + evaluated)
-        assert cost.of_an_update(cell) == pytest.approx(cost.seconds(cell) / 100)
+        update = 1e-6 + 4 * 1e-7 + WEIGHTS * 2e-9 + cell.batch_size * (1e-9 + WEIGHTS * 1e-10)
+        evaluated = rows + 3 * 0.5 * (1e-6 + 4 * 1e-7)
+        assert cost.seconds(cell, rates=RATES) == pytest.approx(100 * update + evaluated)
+        assert cost.of_an_update(cell, rates=RATES) == pytest.approx(cost.seconds(cell, rates=RATES) / 100)
 
 
-def test_what_torch_dispatches_costs_the_more_the_less_it_computes() -> None:
-    for fast, slow in zip(cells(), cells(optimizer={"kind": "adam"}), strict=True):
-        assert cost.seconds(slow) - cost.seconds(fast) == pytest.approx(100 * (cost.DISPATCH - cost.FIXED))
+def test_each_engine_has_its_own_costs_and_a_stack_shares_what_is_done_once() -> None:
+    softmax, network = cells(model={"kind": "softmax"})[0], cells()[0]
+    assert cost.engine_of(network) == "compiled" and cost.engine_of(cells(optimizer={"kind": "adam"})[0]) == "reference"
+    assert RATES.costs("compiled", softmax) == RATES.layer and RATES.costs("compiled", network) == RATES.compiled
+    alone, together = RATES.stacked.of(network), RATES.stacked.of(network, 16)
+    assert together - 16 * alone == pytest.approx(-15 * (2e-4 + 4 * 2e-5))
+    on_a_gpu = RATES.model_copy(update={"layer": None, "compiled": None})
+    assert on_a_gpu.costs("compiled", network) == RATES.reference
 
 
 @pytest.mark.parametrize(
@@ -51,6 +65,6 @@ def test_a_filter_is_counted_for_each_place_that_it_passes(dataset: str, model: 
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
             layer.register_forward_hook(lambda it, _, out: made.append(it.weight[0].numel() * out[0].numel()))
     network(torch.zeros(1, *cell.info.shape))
-    step = cost.DISPATCH + cost.STEP * sum(p.numel() for p in network.parameters())
-    guessed = (cost.of_an_update(cell) - step) / (cost.ROW * (1024 + 3 / 3 * cell.info.rows / 100))
-    assert sum(made) / 3 < guessed < 3 * sum(made)
+    *_, dense, filters, outputs = cost.features(cell)
+    assert sum(made) / 3 < (dense + filters) / 1024 < 3 * sum(made)
+    assert cost.features(cell, 5)[-2:] == (5 * filters, 5 * outputs)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from batchlab import state
 from batchlab.cell import Cell
+from batchlab.cost import Costs, Rates
 from batchlab.engines import by_name, choose, plan
 from batchlab.engines.base import CellBlock, State
 from batchlab.engines.batches import batches
@@ -44,8 +45,9 @@ CASES: dict[str, dict[str, Any]] = {
         "lr": SMALL_RATES,
         "optimizer": {"kind": "adam", "beta1": [0.0, 0.9], "beta2": [0.9, 0.999], "weight_decay": 0.01},
     },
-    "adamw on the whole": {
+    "adamw on the whole": {  # smooth: a row that passes a kink by rounding moves the whole batch's gradient by 1e-3
         **NETWORK,
+        "model": {"kind": "mlp", "widths": [12, 8], "activation": "tanh"},
         "batch_sizes": ["full"],
         "lr": SMALL_RATES,
         "optimizer": {"kind": "adamw", "weight_decay": [0.0, 0.1], "eps": [1e-4, 1e-3]},
@@ -267,13 +269,23 @@ def test_a_cpu_stacks_many_small_networks_and_leaves_the_rest_to_others(cells: C
     adam = {"optimizer": {"kind": "adam"}, "lr": SMALL_RATES, "seeds": 4}
     assert plan(cells(**NETWORK, **adam), "cpu") == ("stacked", 8)
     assert plan(cells(**NETWORK, **{**adam, "seeds": 1}), "cpu") == ("reference", 1)
-    large = {**NETWORK, "model": {"kind": "mlp", "widths": [2048]}}
+    large = {**NETWORK, "model": {"kind": "mlp", "widths": [2048]}, "batch_sizes": [200]}
     assert plan(cells(**large, **adam), "cpu") == ("reference", 1)
     assert plan(cells(**PICTURES, model={"kind": "cnn"}), "cpu") == ("reference", 1)
     assert plan(cells(**NETWORK, seeds=8), "cpu") == ("compiled", 8)
     assert plan(cells(**NETWORK, seeds=8, engine="stacked"), "cpu") == ("stacked", 8)
     (alone,) = cells(engine="stacked")
     assert choose(alone, "cpu").name == "stacked"
+
+
+def test_a_stack_is_taken_where_the_rates_of_the_device_say_that_it_is_faster(cells: Cells) -> None:
+    many = cells(**NETWORK, optimizer={"kind": "adam"}, lr=SMALL_RATES, seeds=4)
+    alone = Costs(update=1e-4)
+    assert plan(many, "cuda:0") == ("reference", 1)  # nothing is known of it
+    for stack, chosen in [(6e-4, ("stacked", 8)), (7e-4, ("reference", 1))]:  # eight alone take 8e-4
+        assert plan(many, "cuda:0", Rates(reference=alone, stacked=Costs(update=stack))) == chosen
+    little = Rates(reference=alone, stacked=Costs(update=1e-4), bytes=200_000)
+    assert plan(many, "cuda:0", little)[1] < 8
 
 
 def test_a_stack_is_bounded_by_memory(cells: Cells) -> None:

@@ -77,8 +77,13 @@ class Nursery:
             self._process.stdin.close()
 
 
+MEASURE = "import torch; torch.set_num_threads(1); from batchlab import calibration; calibration.rates('cpu')"
+
+
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
+    # Once on a machine; no test's worker should be the one that does it, least of all with another engine in its place.
+    subprocess.run([sys.executable, "-c", MEASURE], check=True)
     made = Nursery()
     yield made
     made.close()

@@ -1,14 +1,15 @@
 """What a worker process works with: settings, database, device, data at hand, and the state that others see."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import structlog
-from batchlab import engines
+from batchlab import calibration, engines
 from batchlab.cell import Cell
+from batchlab.cost import Rates
 from batchlab.datasets import Arrays, Dataset, User
 from batchlab_db import data, disk
 from batchlab_db.settings import Settings
@@ -25,6 +26,22 @@ log = structlog.get_logger("batchlab.worker")
 class Trainers:
     """What the database's claim asks about engines (it loads none itself)."""
 
+    def __init__(self) -> None:
+        self.rates: dict[str, Rates] = {}
+        """By kind of device (cpu, cuda), where they were measured."""
+
+    def measure(self, device: str) -> None:
+        """Learn the rates of a device; without them it is taken for a typical one."""
+        here = own(device)
+        try:
+            self.rates[here.partition(":")[0]] = calibration.rates(here)
+        except Exception as error:  # whatever is wrong with the device shows in training, where it is dealt with
+            log.warning("rates not measured", device=device, error=f"{type(error).__name__}: {error}")
+
+    def rates_of(self, device: str) -> Rates | None:
+        """Those of a device, as far as they are known."""
+        return self.rates.get(device.partition(":")[0])
+
     def choose(self, cells: Sequence[Cell], device: str) -> tuple[str, int]:
         """The engine for these cells, of equal `stack_key`, and how many of them, from the first, share a cohort.
 
@@ -32,7 +49,7 @@ class Trainers:
         """
         try:
             here = own(device)
-            return engines.plan(cells, here)
+            return engines.plan(cells, here, self.rates_of(here))
         except KeyError as error:
             raise ValueError(f"this worker has no engine {error}") from error
 
@@ -59,6 +76,15 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.service = Service(self.settings.recycle_slices)
+
+    def measure(self) -> None:
+        """Learn the rates of what is trained on here (once on a machine, for some seconds), and tell them."""
+        for device in dict.fromkeys([self.me.device, *(["cpu"] if "cpu" in self.me.queues else [])]):
+            if not self.control.leaving:
+                self.trainers.measure(device)
+        rates = {kind: found.model_dump(mode="json") for kind, found in self.trainers.rates.items()}
+        self.me = replace(self.me, fingerprint={**self.me.fingerprint, "rates": rates})
+        self.tell()
 
     @property
     def home_queue(self) -> str:

@@ -4,8 +4,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from batchlab_worker import device
 from batchlab_worker.supervisor import Program
+
+PROCESS_BYTES = 2**30
+"""Of memory, that a worker on a CPU should have: 0.3 GB are torch, the rest is for data and a stack."""
 
 
 def programs(
@@ -17,9 +22,17 @@ def programs(
     folder of their logs (default: this process's standard error).
     """
     gpus = device.visible_gpus() if "gpu" in queues else ()
-    count = processes or len(gpus) or device.usable_cores()
-    threads = max(1, device.usable_cores() // count)
+    count, threads = shares(processes, len(gpus))
     return [_program(n, queues, threads, gpus[n % len(gpus)] if gpus else None, output) for n in range(count)]
+
+
+def shares(processes: int | None = None, gpus: int = 0) -> tuple[int, int]:
+    """How many worker processes, and threads of each. Several processes of one thread train a sweep faster than one
+    with several threads (`Rates.threads` says by how much less than their number those gain), as far as the memory
+    goes."""
+    cores = device.usable_cores()
+    count = processes or gpus or max(1, min(cores, int(psutil.virtual_memory().total // PROCESS_BYTES)))
+    return count, max(1, cores // count)
 
 
 def _program(number: int, queues: Sequence[str], threads: int, gpu: str | None, output: Path | None) -> Program:

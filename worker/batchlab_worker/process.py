@@ -34,6 +34,7 @@ def serve(bench: Bench, name: str) -> int:
     bury_predecessor(bench, name)
     threads = start_threads(bench)
     try:
+        bench.measure()
         consume(make_worker_app(bench), bench, name)
     finally:
         say_goodbye(bench, threads)

@@ -5,9 +5,10 @@ Whatever goes wrong in between is caught (`stretch`) and ends in one of the outc
 
 import json
 import time
+from collections.abc import Sequence
 
 import structlog
-from batchlab import engines, state
+from batchlab import cost, engines, state
 from batchlab.cell import Cell
 from batchlab.datasets import Dataset
 from batchlab.engines.base import Block, Snapshot
@@ -58,7 +59,9 @@ class Slice(Stretch):
         self.updates = 0
         """Of all its cells together."""
         self.done = 0.0
-        """The work of these updates."""
+        """Their seconds by the rates of this machine."""
+        self.of_an_update: list[float] = []
+        """Such seconds, by position."""
         self.train_seconds = 0.0
         self.dataset: Dataset | None = None
 
@@ -76,7 +79,7 @@ class Slice(Stretch):
     def _train(self, hold: Hold) -> None:
         settings, lease = self.bench.settings, self.lease
         cells = [Cell.model_validate_json(json.dumps(cell.point)) for cell in lease.cells]
-        self.dataset = cells[0].dataset
+        self.dataset, self.of_an_update = cells[0].dataset, self._work(cells)
         data = cells[0].load(self.bench.load)
         hold.moved("prepare")
         before = None if lease.checkpoint is None else state.from_bytes(lease.checkpoint)
@@ -108,8 +111,14 @@ class Slice(Stretch):
             pace.saved(len(checkpoint), time.monotonic() - began)
         crash.point("after-block")
         self.updates += block.n
-        self.done += self.lease.work(block)
+        self.done += sum(cell.n * self.of_an_update[position] for position, cell in block.cells.items())
         self.train_seconds += block.train_seconds
+
+    def _work(self, cells: Sequence[Cell]) -> list[float]:
+        engine = self.lease.engine
+        rates = self.bench.trainers.rates_of(device.own(self.lease.device)) or cost.TYPICAL
+        together = 1 if engine in engines.IN_TURN else len(cells)
+        return [cost.of_an_update(cell, engine, together, rates) for cell in cells]
 
     def renew(self, phase: str) -> None:
         claims.renew(self.bench.engine, self.lease, phase)

@@ -2,28 +2,34 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchlab.cell import Cell
+    from batchlab.cost import Rates
     from batchlab.engines.base import Engine
 
 NAMES = ("auto", "reference", "compiled", "stacked")
 """What a spec may ask for."""
 IN_TURN = frozenset({"compiled"})
 """Engines that train the cells of a cohort one after the other, so that none shares its steps with others."""
+SECONDS_OF_A_COHORT = 1.0
+"""Of such an engine."""
 
 
-def plan(cells: "Sequence[Cell]", device: str) -> tuple[str, int]:
+def plan(cells: "Sequence[Cell]", device: str, rates: "Rates | None" = None) -> tuple[str, int]:
     """The engine that trains the first of these cells on `device`, and how many of them, from the first, as one cohort.
 
     The cells have equal `stack_key`. The engine is the one that the spec names. Else it is, on a CPU, `compiled` where
-    it can, on any device `stacked` where that is known to be faster than one cell after the other
+    it can, on any device `stacked` where that is faster than one cell after the other by the device's `rates`
     (`stacked.support.pays`), and `reference` for all else. ValueError where the one that is named cannot.
 
     The reference takes one cell. The compiled engine takes cells until they are about a second of work, so that several
-    workers share an experiment and none spends its time on claims. A stack is bounded by memory.
+    workers share an experiment and none spends its time on claims. A stack is bounded by memory. Where no rates are
+    given, they are those of a typical processor, and none are known of a GPU.
     """
+    from batchlab import cost
     from batchlab.engines.compiled import support as loops
     from batchlab.engines.stacked import support as stacks
 
@@ -34,11 +40,15 @@ def plan(cells: "Sequence[Cell]", device: str) -> tuple[str, int]:
         raise KeyError(cell.engine)
     if {"compiled": not compiled, "stacked": not stack}.get(cell.engine):
         raise ValueError(f"{cell.engine} does not train this cell on {device}: use auto or reference")
+    if rates is None and device == "cpu":
+        rates = cost.TYPICAL
     if cell.engine == "compiled" or (cell.engine == "auto" and compiled):
-        return "compiled", loops.cohort_size(cells)
+        reached = accumulate(cost.seconds(cell, "compiled", rates=rates or cost.TYPICAL) for cell in cells)
+        enough = (i for i, total in enumerate(reached, start=1) if total >= SECONDS_OF_A_COHORT)
+        return "compiled", next(enough, len(cells))
     if cell.engine in ("auto", "stacked") and stack:
-        size = stacks.cohort_size(cells, device)
-        if cell.engine == "stacked" or stacks.pays(cells[:size], device):
+        size = stacks.cohort_size(cells, device, rates)
+        if cell.engine == "stacked" or stacks.pays(cells[:size], rates):
             return "stacked", size
     return "reference" if cell.engine == "auto" else cell.engine, 1
 

@@ -12,6 +12,7 @@ from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines import pretrained
 from batchlab.engines.base import Block, Snapshot, State
+from batchlab.engines.flushing import flushed
 from batchlab.engines.growing import Course
 from batchlab.engines.limits import check_time, time_left
 from batchlab.engines.log import Log, Norms
@@ -25,6 +26,7 @@ class Reference:
 
     name = "reference"
 
+    @flushed
     def train(
         self,
         cohort: Sequence[Cell],

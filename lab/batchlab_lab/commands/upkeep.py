@@ -36,10 +36,16 @@ def restore(
     show.say(f"restored {experiments:,} experiments with {cells:,} cells")
 
 
-def doctor(json: Json = False) -> None:
-    """Look at the machine, the versions, the servers, the disk, the data sets and the port, and say what to mend."""
-    from batchlab_lab.doctor import examine
+def doctor(
+    json: Json = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure this machine's speed anew first.")] = False,
+) -> None:
+    """Look at the machine, its speed, the versions, the servers, the disk, the data sets and the port, and say what to
+    mend."""
+    from batchlab_lab.doctor import examine, measure_speed
 
+    if measure:
+        measure_speed()
     checks = list(examine())
     if json:
         show.as_json(checks)

@@ -17,6 +17,7 @@ from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, CellBlock, Snapshot, State
 from batchlab.engines.compiled.problem import Shelf
 from batchlab.engines.compiled.run import Run
+from batchlab.engines.flushing import flushed
 from batchlab.engines.limits import check_time, time_left
 from batchlab.engines.tally import Tally
 
@@ -29,6 +30,7 @@ class Compiled:
 
     name = "compiled"
 
+    @flushed
     def train(
         self,
         cohort: Sequence[Cell],

@@ -1,8 +1,6 @@
 """Which cells the compiled loops can train. Loads no torch and compiles nothing."""
 
-from collections.abc import Sequence
 from hashlib import sha256
-from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -42,7 +40,6 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LOSSES = ("cross_entropy", "half_squared_error")
 SMALL = 4096
 """Weights up to which one layer is trained without BLAS."""
-SECONDS_OF_A_COHORT = 1.0
 MOST_BYTES = 2**29
 """What the layers of one batch may hold."""
 
@@ -84,14 +81,6 @@ def changed(kind: Any, known: frozenset[str]) -> str | None:
 
 def _bytes(cell: Cell) -> int:
     return 4 * cell.batch_size * (sum(getattr(cell.model, "widths", ())) + cell.info.outputs)
-
-
-def cohort_size(cells: Sequence[Cell]) -> int:
-    """How many of these cells, from the first, are about `SECONDS_OF_A_COHORT` of work: at least one."""
-    from batchlab import cost
-
-    reached = accumulate(map(cost.seconds, cells))
-    return next((i for i, total in enumerate(reached, start=1) if total >= SECONDS_OF_A_COHORT), len(cells))
 
 
 def stack_key(cell: Cell) -> str | None:

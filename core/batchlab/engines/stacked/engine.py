@@ -13,6 +13,7 @@ import torch
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, Snapshot, State
+from batchlab.engines.flushing import flushed
 from batchlab.engines.stacked.ledger import Ledger, beyond, from_meta, to_meta
 from batchlab.engines.stacked.stack import Stack
 from batchlab.engines.stacked.training import Training
@@ -25,6 +26,7 @@ class Stacked:
 
     name = "stacked"
 
+    @flushed
     def train(
         self,
         cohort: Sequence[Cell],

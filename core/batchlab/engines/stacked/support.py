@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import takewhile
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchlab.cell import Cell
 from batchlab.engines.compiled.support import changed
@@ -22,6 +22,9 @@ from batchlab.probes import (
     UpdateNorm,
     how_many,
 )
+
+if TYPE_CHECKING:
+    from batchlab.cost import Rates
 
 ITS_OWN = frozenset(
     {
@@ -56,12 +59,12 @@ PROBES = (GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts, Di
 MOST = {"cpu": 64, "cuda": 256}
 """Cells of a stack, by the kind of device."""
 MOST_BYTES = 2**30
-"""What the weights with all that goes with them, the rows of every split, and the rows of a batch may hold."""
+"""What the weights with all that goes with them, the rows of every split, and the rows of a batch may hold, where no
+rates are known."""
 COPIES = 10
 """Weights, gradient, memory of the optimizer, and what is made of them in an update."""
-FEWEST = 4
-"""Cells from which a stack is worth its while on a CPU, and what an update of one of them may multiply there."""
-SMALL = 1 << 17
+GAIN = 1.25
+"""How many times as fast as one cell after the other a stack must be by the rates, which are no better than that."""
 
 
 def obstacle(cell: Cell) -> str | None:
@@ -91,7 +94,7 @@ def key(cell: Cell) -> str | None:
     return f"stacked-{sha256(f'{same} {form}'.encode()).hexdigest()[:16]}"
 
 
-def cohort_size(cells: Sequence[Cell], device: str) -> int:
+def cohort_size(cells: Sequence[Cell], device: str, rates: "Rates | None" = None) -> int:
     """How many of these cells, from the first, make a stack on `device`: alike, and few enough for the memory."""
     first = cells[0]
     own = key(first)
@@ -100,7 +103,7 @@ def cohort_size(cells: Sequence[Cell], device: str) -> int:
     row = prod(first.info.shape) + first.info.outputs
     each = 4 * (COPIES * weights + first.batch_size * row * _widening(first))
     tables = 4 * row * first.info.rows if first.dataset.held_out else 0
-    room, splits, n = MOST_BYTES, set[int](), 0
+    room, splits, n = MOST_BYTES if rates is None else rates.bytes, set[int](), 0
     for cell in alike:
         room -= each + (0 if cell.seed_of_split in splits else tables)
         splits.add(cell.seed_of_split)
@@ -120,16 +123,10 @@ def _widening(cell: Cell) -> int:
     return 2 + 4 * sum(getattr(model, "widths", ())) // max(1, prod(cell.info.shape))
 
 
-def pays(cells: Sequence[Cell], device: str) -> bool:
-    """Whether these cells as one stack are faster than one after the other.
-
-    A CPU gains where an update is dispatch rather than arithmetic: fully connected layers with at most `SMALL` products
-    of a weight and a row in a batch, and `FEWEST` cells or more. On a GPU nothing has been measured yet: the engine is
-    taken there where the spec names it.
-    """
-    if device != "cpu":
+def pays(cells: Sequence[Cell], rates: "Rates | None") -> bool:
+    """Whether these cells as one stack are faster than one after the other, by the rates of the device; not where none
+    are known."""
+    if rates is None or len(cells) == 1:
         return False
-    model = cells[0].model
-    weights = how_many(model.parameters(cells[0].info.shape, cells[0].info.outputs))
-    dense = isinstance(model, Softmax | Linear | Mlp)
-    return dense and len(cells) >= FEWEST and weights * cells[0].batch_size <= SMALL
+    alone = rates.reference.of(cells[0]) * len(cells)
+    return GAIN * rates.stacked.of(cells[0], len(cells)) < alone
