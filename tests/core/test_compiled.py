@@ -9,8 +9,9 @@ import pytest
 from batchlab import state
 from batchlab.cell import Cell
 from batchlab.engines import by_name, choose, fingerprint, plan
-from batchlab.engines.compiled import support
+from batchlab.engines.compiled import problem, support
 from batchlab.engines.compiled.maths import compiled, exponential
+from batchlab.engines.compiled.run import Run
 from batchlab.errors import SpecError
 from batchlab.expand import expand
 from batchlab.metrics import TIMED_RESULTS
@@ -116,6 +117,35 @@ def test_a_cell_resumed_after_any_update_ends_with_the_same_bits(case: str, cell
         assert rest.blocks[0].first == done + 1
         assert facts(rest.result) == facts(whole.result)
         assert all(whole.bits()[metric].endswith(bits) for metric, bits in rest.bits().items())
+
+
+@pytest.mark.parametrize("batch", [5, 33, 40, 41])
+def test_products_in_pieces_are_the_products(
+    batch: int, cells: Cells, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces of 6 rows for the first layer and of some outputs for the gradients; up to 40 rows."""
+    (cell,) = cells(**NETWORK, batch_sizes=[batch], lr={"rule": "fixed", "base": 0.1})
+    runs = []
+    for small in (0, 5000):
+        monkeypatch.setattr(problem, "unpacked", lambda small=small: small)
+        runs.append(train(cell, engine="compiled"))
+    for metric in set(runs[0].metrics()) - {"step_seconds"}:
+        whole, pieces = (run.curve(metric) for run in runs)
+        np.testing.assert_allclose(pieces, whole, rtol=1e-4, atol=1e-6, err_msg=metric)
+
+
+def test_cells_that_begin_alike_are_evaluated_once_at_the_start(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = Run._evaluate
+    monkeypatch.setattr(Run, "_evaluate", lambda run, table: made.append(1) or real(run, table))
+    cohort = cells(**NETWORK, batch_sizes=[50, 100], lr={"rule": "list", "values": [0.1, 0.2]}, seeds=2)
+    data = cohort[0].dataset.load(Path())
+    together = [block for block, _ in by_name("compiled").train(cohort, data)]
+    starts = {place: own.evaluations for block in together for place, own in block.cells.items() if own.first == 1}
+    assert len(made) == 2 * 2  # two seeds, two parts
+    for place, cell in enumerate(cohort):
+        alone = next(iter(by_name("compiled").train([cell], data)))[0].cells[0]
+        assert {n: v[0] for n, v in starts[place].items()} == {n: v[0] for n, v in alone.evaluations.items()}
 
 
 def test_divergence_is_found_at_the_references_step(cells: Cells, train: Train) -> None:

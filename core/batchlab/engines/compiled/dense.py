@@ -13,8 +13,10 @@ from batchlab.engines.compiled.maths import compiled, exponential, inner, ticks,
 from batchlab.engines.compiled.pacing import first_bad, reached, segment
 from batchlab.engines.compiled.sgd import keep, step
 
-ROWS = 512
+ROWS = 2048
 """Rows that are evaluated at once."""
+LEAST_ROWS, MOST_ROWS = 4, 40
+"""Of a batch whose products are made in pieces; larger ones repay packing."""
 RELU, TANH, SIGMOID = 0, 1, 2
 
 
@@ -48,7 +50,35 @@ def _slope(delta: Any, a: Any, activation: int) -> None:
 
 
 @inner
-def _forward(w: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any) -> None:
+def _outputs(x: Any, weights: Any, z: Any, small: int) -> None:
+    """z (n, K) = x (n, D) times the weights (K, D), transposed: few rows in pieces that BLAS takes without packing."""
+    n, some = x.shape[0], small // weights.size
+    if LEAST_ROWS <= some < n <= MOST_ROWS:
+        for first in range(0, n, some):
+            np.dot(x[first : first + some], weights.T, z[first : first + some])
+    else:
+        np.dot(x, weights.T, z)
+
+
+@inner
+def _slopes(delta: Any, x: Any, into: Any, turned: Any, small: int) -> None:
+    """into (K, D) = delta (n, K), transposed, times x (n, D): as `_outputs`, by some outputs at a time. `turned`: room
+    for delta's transpose."""
+    n, outputs = delta.shape
+    some = small // x.size
+    if LEAST_ROWS <= some < outputs and n <= MOST_ROWS:
+        for k in range(outputs):
+            for i in range(n):
+                turned[k * n + i] = delta[i, k]
+        whole = turned[: outputs * n].reshape(outputs, n)
+        for first in range(0, outputs, some):
+            np.dot(whole[first : first + some], x, into[first : first + some])
+    else:
+        np.dot(delta.T, x, into)
+
+
+@inner
+def _forward(w: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any, small: int) -> None:
     """The outputs of every layer for the rows x (n, D): layer l (from 1) stands in acts from places[l] on."""
     n, offset = x.shape[0], 0
     for layer in range(1, sizes.size):
@@ -57,11 +87,8 @@ def _forward(w: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any
         bias = w[offset + outputs * inputs : offset + outputs * (inputs + 1)]
         flat = acts[places[layer] : places[layer] + n * outputs]
         z = flat.reshape(n, outputs)
-        if layer == 1:
-            np.dot(x, weights.T, z)
-        else:
-            start = places[layer - 1]
-            np.dot(acts[start : start + n * inputs].reshape(n, inputs), weights.T, z)
+        start = places[layer - 1]
+        _outputs(x if layer == 1 else acts[start : start + n * inputs].reshape(n, inputs), weights, z, small)
         for i in range(n):
             row = z[i]
             for k in range(outputs):
@@ -107,7 +134,7 @@ def _half_squares(z: Any, t: Any) -> Any:
 
 @within
 def _backward(
-    w: Any, g: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any, scratch: Any, wide: Any
+    w: Any, g: Any, x: Any, sizes: Any, activation: int, acts: Any, places: Any, scratch: Any, wide: Any, small: int
 ) -> None:  # fmt: skip
     """The gradient of all parameters, from that of the outputs, which stands where the outputs stood."""
     n, end = x.shape[0], w.size
@@ -125,12 +152,10 @@ def _backward(
         for k in range(outputs):
             bias[k] = np.float32(wide[k])
         into = g[offset : offset + outputs * inputs].reshape(outputs, inputs)
-        if layer == 1:
-            np.dot(delta.T, x, into)
-        else:
+        flat = acts[places[layer - 1] : places[layer - 1] + n * inputs]
+        _slopes(delta, x if layer == 1 else flat.reshape(n, inputs), into, scratch, small)
+        if layer > 1:
             # The activations below are needed twice: their slope is taken before the gradient replaces them.
-            flat = acts[places[layer - 1] : places[layer - 1] + n * inputs]
-            np.dot(delta.T, flat.reshape(n, inputs), into)
             below = scratch[: n * inputs]
             np.dot(delta, w[offset : offset + outputs * inputs].reshape(outputs, inputs), below.reshape(n, inputs))
             _slope(below, flat, activation)
@@ -158,12 +183,12 @@ def evaluate(w: Any, net: Any, data: Any, entropy: bool) -> tuple[float, float]:
 
     `labels` is empty in regression; `t` (N, K) is what half squared errors compare with, empty under cross-entropy.
     """
-    (sizes, activation, places, acts, _, _, _, _, _, _, _), (x, t, labels) = net, data
+    (sizes, activation, places, acts, _, _, _, _, small, _, _, _), (x, t, labels) = net, data
     rows, outputs = x.shape[0], sizes[-1]
     total, right = 0.0, 0
     for first in range(0, rows, ROWS):
         last = min(first + ROWS, rows)
-        _forward(w, x[first:last], sizes, activation, acts, places)
+        _forward(w, x[first:last], sizes, activation, acts, places, small)
         z = acts[places[-2] : places[-2] + (last - first) * outputs].reshape(last - first, outputs)
         if labels.size:
             right += _correct(z, labels[first:last])
@@ -210,7 +235,7 @@ def train(
     losses: Any, norms: Any,
 ) -> None:  # fmt: skip
     """Take the updates that follow `done` finished ones, one for each of `rates` and `momenta`: as `layer.train`."""
-    (sizes, activation, places, acts, scratch, g, wide, moved, xs, ts, ls), (x, t, labels) = net, data
+    (sizes, activation, places, acts, scratch, g, wide, moved, small, xs, ts, ls), (x, t, labels) = net, data
     nesterov, decay, entropy, summed = rule
     rows, outputs = x.shape[0], sizes[-1]
     per_epoch = (rows + batch_size - 1) // batch_size
@@ -224,7 +249,7 @@ def train(
             order = orders[(done + u) // per_epoch - done // per_epoch, begin : begin + n]
             _gather(x, t, labels, order, xs, ts, ls)
             xb, tb, lb = xs[:n], ts[:n], ls[:n]
-        _forward(w, xb, sizes, activation, acts, places)
+        _forward(w, xb, sizes, activation, acts, places, small)
         z = acts[places[-2] : places[-2] + n * outputs].reshape(n, outputs)
         total = _cross_entropy(z, lb) if entropy else _half_squares(z, tb)
         if not summed:
@@ -233,7 +258,7 @@ def train(
             for i in range(flat.size):
                 flat[i] /= share
         losses[u] = total
-        _backward(w, g, xb, sizes, activation, acts, places, scratch, wide)
+        _backward(w, g, xb, sizes, activation, acts, places, scratch, wide, small)
         _steps(w, v, g, sizes, rates[u], momenta[u], nesterov, decay, moved, norms[u])
         if not isfinite(losses[u]):
             break

@@ -1,12 +1,15 @@
 """A cell made ready for the compiled loops: its rows, its parameters as one vector, and which of the loops it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
 
 from batchlab.cell import Cell
 from batchlab.datasets import Arrays, Part, Split, split
@@ -69,10 +72,11 @@ class Dense:
         activation = ACTIVATIONS[getattr(cell.model, "activation", "relu")]
         self.net = (
             sizes, activation, places, empty(places[-1]), empty(places[-1]),
-            empty(parameters), np.zeros(sizes.max()), np.zeros(3), *room,
+            empty(parameters), np.zeros(sizes.max()), np.zeros(3), unpacked(), *room,
         )  # fmt: skip
         """Sizes of the layers, activation, where each layer's outputs stand, and room for these, for the gradient of a
-        layer's inputs, for that of the parameters and of a layer's biases, for norms, and for the rows of a batch."""
+        layer's inputs, for that of the parameters and of a layer's biases, for norms, how large products without
+        packing are, and room for the rows of a batch."""
 
     def train(self, part: Part, cell: Cell) -> tuple[Any, ...]:
         """Inputs (N, D), what half squared errors compare with (N, K), classes (N,): what is not needed is empty."""
@@ -82,6 +86,14 @@ class Dense:
         return np.ascontiguousarray(_flat(x)), none if cell.loss == "cross_entropy" else _targets(y, cell), labels
 
     table = train
+
+
+@cache
+def unpacked() -> int:
+    """Multiplications up to which this processor's OpenBLAS takes matrices as they lie: 100^3 in its AVX-512 kernels
+    (`gemm_small_matrix_permit`), none elsewhere."""
+    known = {lib.get("architecture") for lib in threadpool_info() if lib["internal_api"] == "openblas"}
+    return 1_000_000 if known & {"SkylakeX", "Cooperlake", "SapphireRapids"} else 0
 
 
 def empty(*shape: int) -> Float32s:
@@ -118,6 +130,7 @@ class Shelf:
         self._data = data
         self._rows: tuple[Any, Rows] | None = None
         self._orders: dict[tuple[int, str, int], NDArray[np.int64]] = {}
+        self._known: dict[Any, Sequence[tuple[float, float]]] = {}
 
     def rows(self, cell: Cell, loop: "Layer | Dense") -> Rows:
         """The cell's rows: those of the last cell where nothing of it differs."""
@@ -126,6 +139,17 @@ class Shelf:
         if self._rows is None or self._rows[0] != key:
             self._rows = key, _rows(split(cell.dataset, self._data, seed), cell, loop)
         return self._rows[1]
+
+    def evaluated(
+        self, w: Float32s, evaluate: Callable[[tuple[Any, ...]], tuple[float, float]]
+    ) -> Sequence[tuple[float, float]]:
+        """What `evaluate` makes of the tables of the last `rows` under first weights `w`, with which several cells may
+        begin: done once for each."""
+        assert self._rows is not None
+        key = self._rows[0], sha256(w.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = [evaluate(table) for table in self._rows[1].tables]
+        return self._known[key]
 
     def orders(self, cell: Cell, first: int, last: int) -> NDArray[np.int64]:
         """The orders of the epochs first .. last: (epochs, N); (epochs, 0) where the batch is the whole."""

@@ -55,7 +55,7 @@ class Run:
 
     def evaluate_start(self) -> None:
         """Evaluate the initial parameters."""
-        values = [self._evaluate(table) for table in self._rows.tables]
+        values = self._shelf.evaluated(self.w, self._evaluate)
         self._take_evaluations([0], np.array(values).reshape(1, 4), np.zeros(0))
 
     def _evaluate(self, table: tuple[Any, ...]) -> tuple[float, float]:
