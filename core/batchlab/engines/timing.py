@@ -1,7 +1,9 @@
 """Stopwatches: how long the training part of each update took.
 
 An update has four marks: start and end of the gradient, start and end of the step. What lies between the second and the
-third (the probes) and after the fourth (probes, evaluation) is not training.
+third (the probes) and after the fourth (probes, evaluation) is not training. The stacked engine marks a run of updates
+in the place of one, and shares its lap out in equal parts: on a GPU, where a run is a graph of up to sixteen updates,
+seconds tell nothing of one update beside the next.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Each cell has its own rate, momentum, seed, schedule and order of rows. What is measured stays on the device until a
 block is full. A cell that ends stays in the stack, frozen, since bits may depend on who shares it. Seconds are those of
-the shared update, norms included.
+the shared update, norms included; on a GPU those of a run of updates, in equal parts (`replay`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from batchlab.datasets import Arrays
 from batchlab.engines.base import Block, Snapshot, State
 from batchlab.engines.flushing import flushed
 from batchlab.engines.stacked.ledger import Ledger, beyond, from_meta, to_meta
+from batchlab.engines.stacked.replay import player, unbroken
 from batchlab.engines.stacked.stack import Stack
 from batchlab.engines.stacked.training import Training
 from batchlab.engines.tally import Tally
@@ -48,11 +49,13 @@ class Stacked:
             ledger.evaluated(stack.evaluate())
 
         rows, numbers = stack.rows(done), training.numbers(done)
+        runs, following = player(training), unbroken(cell)
         while not ledger.over:
-            taken = next(rows), next(numbers)
+            n = runs.length(min(following(ledger.done), block_steps - len(ledger), ledger.room))
+            run = runs.ready([(next(rows), next(numbers)) for _ in range(n)])
             for _ in range(3):  # the first two laps of an update are the gradient's, which is not told apart here
                 watch.mark()
-            measured = training.update(*taken)
+            measured = run()
             watch.mark()
             ledger.updated(measured)
             if ledger.done == cell.steps or ledger.done % cell.evaluate_every == 0:
@@ -62,7 +65,7 @@ class Stacked:
                 if ended is not None:
                     training.freeze(ended)
             enough = len(ledger) >= block_steps or ledger.seconds >= block_seconds
-            if ledger.done == cell.steps or enough or ledger.full:
+            if ledger.done == cell.steps or enough or ledger.room <= 0:
                 yield ledger.close(watch.laps()), partial(snapshot, training, ledger)
 
 

@@ -53,27 +53,30 @@ class Ledger:
         return perf_counter() - self._began
 
     @property
-    def full(self) -> bool:
-        """Whether the block should be closed, for what it holds fills the memory."""
-        return 8 * len(self) * len(self._stack) * (1 + sum(self._widths.values())) >= MOST_BYTES
+    def room(self) -> int:
+        """Updates until what the block holds fills the memory; where there is none left it should be closed."""
+        return -(-MOST_BYTES // (8 * len(self._stack) * (1 + sum(self._widths.values())))) - len(self)
 
     def updated(self, measured: Tensor) -> None:
-        """Keep what the next update gave: (K, columns)."""
+        """Keep what the updates of the next run gave: (updates, K, columns)."""
         self._measured.append(measured)
-        self.done += 1
+        self.done += len(measured)
 
     def evaluated(self, values: Mapping[str, Tensor]) -> None:
         """Keep an evaluation, each value (K,)."""
         self._evaluations.append((self.done, values))
 
     def close(self, laps: NDArray[np.float64]) -> Block:
-        """The block with all that was kept since it began; opens the next. `laps` are the seconds of each update."""
+        """The block with all that was kept since it began; opens the next. `laps` are the seconds of each run, of which
+        its updates have equal parts."""
         shape = (0, len(self._stack), 1 + sum(self._widths.values()))
-        measured = torch.stack(self._measured).double().cpu().numpy() if self._measured else np.zeros(shape)
+        measured = torch.cat(self._measured).double().cpu().numpy() if self._measured else np.zeros(shape)
+        counts = np.array([len(run) for run in self._measured], np.int64)
+        each = np.repeat(laps / counts, counts)
         ends = list(accumulate(self._widths.values(), initial=1))
         columns = {need: slice(ends[i], ends[i + 1]) for i, need in enumerate(self._widths)}
         evaluated = [(step, {n: v.cpu().numpy() for n, v in values.items()}) for step, values in self._evaluations]
-        closing = _Closing(self._stack, self._first, measured, columns, laps, evaluated)
+        closing = _Closing(self._stack, self._first, measured, columns, each, evaluated)
         cells: dict[int, CellBlock] = {}
         with np.errstate(all="ignore"):  # what overflows is meant to be stored as infinite
             for position, tally in enumerate(self.tallies):

@@ -116,7 +116,7 @@ class Stack:
             seen = {(own.seed, own.shuffle): own for own in self.cells}
             orders = {key: order(own, epoch) for key, own in seen.items()}
             host = np.stack([orders[own.seed, own.shuffle] for own in self.cells])
-            taken = torch.from_numpy(host).to(self.device) + self._own * cell.rows
+            taken = sent(torch.from_numpy(host), self.device) + self._own * cell.rows
             yield from torch.split(taken, cell.batch_size, 1)[skip:]
             skip = 0
 
@@ -152,6 +152,11 @@ class Stack:
 def _split_seed(cell: Cell) -> int:
     """What draws the cell's split; the same for all where nothing is drawn."""
     return cell.seed_of_split if cell.dataset.held_out else 0
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """The host's values on the device: from pinned memory, since the host would else wait for all that is queued."""
+    return values if device.type == "cpu" else values.pin_memory().to(device, non_blocking=True)
 
 
 def _picked(values: Tensor, rows: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The updates of a stack."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from batchlab.engines.batches import CHUNK, settings
 from batchlab.engines.stacked.descent import rule
 from batchlab.engines.stacked.gauges import Gauges
-from batchlab.engines.stacked.stack import Stack
+from batchlab.engines.stacked.stack import Stack, sent
 
 
 class Training:
@@ -21,11 +22,17 @@ class Training:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.rule, self.gauges = stack, rule(stack), Gauges(stack)
         self.alive = torch.ones(len(stack), dtype=torch.bool, device=stack.device)
+        self._still = stack.weights.new_zeros(())  # a plain 0.0 would be sent to the device, and waited for, each time
+
+    @property
+    def measured(self) -> tuple[int, int]:
+        """The shape of what an update gives: cells, columns."""
+        return len(self.stack), 1 + sum(self.gauges.widths().values())
 
     def update(self, rows: Tensor | None, numbers: Tensor) -> Tensor:
         """Take one update on these rows with these numbers, (how many, K, 1); returns what was measured, (K, columns).
 
-        Nothing is waited for.
+        Nothing is waited for, and what is kept is changed in place: `replay` captures both.
         """
         weights = self.stack.weights
         with torch.enable_grad():
@@ -33,7 +40,7 @@ class Training:
             (gradient,) = torch.autograd.grad(losses.sum(), weights)
         with torch.no_grad():
             moves = self.rule.step(weights, gradient, numbers)
-            after = weights - torch.where(self.alive[:, None], moves, 0.0)
+            after = weights - torch.where(self.alive[:, None], moves, self._still)
             found = torch.cat(self.gauges.take(losses, gradient, weights.detach(), after, numbers[0]), 1)
             weights.copy_(after)
             self.alive.logical_and_(losses.isfinite())
@@ -52,8 +59,16 @@ class Training:
             rates, momenta = (np.stack(columns, 1) for columns in zip(*found, strict=True))
             steps = np.arange(first, first + CHUNK, dtype=np.float64)
             taken = np.stack(self.rule.numbers(steps, rates, momenta), 1)[..., None]
-            yield from torch.from_numpy(taken).to(stack.device, stack.dtype)[skip:]
+            yield from sent(torch.from_numpy(taken).to(stack.dtype), stack.device)[skip:]
             done, skip = first + CHUNK, 0
+
+    @contextmanager
+    def on_trial(self) -> Iterator[None]:
+        """Take back, at the end, all updates that are taken within."""
+        kept = {name: value.clone() for name, value in self._held().items()}
+        yield
+        for name, value in self._held().items():
+            value.copy_(kept[name])
 
     def _held(self) -> dict[str, Tensor]:
         """All that an update depends on beside its rows and numbers, by name."""
