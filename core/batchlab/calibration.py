@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from batchlab import cost, engines
@@ -152,7 +153,8 @@ def _write(place: Path, found: Rates) -> None:
 
 
 def measure(device: str) -> Rates:
-    """Run them all on this device."""
+    """Run them all on this device. ArithmeticError where a stack does not give the reference's losses there."""
+    _check(device)
     names = [name for name in RUNS if device == "cpu" or name not in ("layer", "compiled")]
     fits = {name: _fit(name, device) for name in names}
     return Rates(
@@ -161,6 +163,17 @@ def measure(device: str) -> Rates:
         bytes=int(min(MOST_BYTES[device.partition(":")[0]], SHARE * _memory(device))),
         threads=_by_threads() if device == "cpu" else {},
     )
+
+
+def _check(device: str) -> None:
+    """A device is trusted with stacks that gives, for each of two cells, what the reference gives there."""
+    cells, data = _cells("reference", (_mlp(16), 32, 2, 20))
+    alone = np.array([_curves("reference", [cell], data, device, "loss")[0] for cell in cells])
+    together = _curves("stacked", cells, data, device, "loss")
+    if not np.allclose(together, alone, rtol=1e-3):
+        raise ArithmeticError(
+            f"a stack on {device} is {abs(together / alone - 1).max():.0%} off the reference's losses"
+        )
 
 
 def _fit(name: str, device: str) -> tuple[Costs, float]:
@@ -200,9 +213,16 @@ def _cells(engine: str, run: Run, dataset: str = "digits") -> tuple[Sequence[Cel
 
 def _seconds(engine: str, cells: Sequence[Cell], data: Arrays, device: str) -> float:
     """The median of the seconds of an update."""
+    return float(np.median(_curves(engine, cells[:1] if engine != "stacked" else cells, data, device)[0, SLACK:]))
+
+
+def _curves(
+    engine: str, cells: Sequence[Cell], data: Arrays, device: str, metric: str = "step_seconds"
+) -> NDArray[np.float32]:
+    """A metric at every update of each cell: (cells, updates)."""
     trained = engines.by_name(engine).train(cells, data, device=device, block_seconds=60.0)
-    taken = np.concatenate([block.cells[0].updates["step_seconds"] for block, _ in trained])
-    return float(np.median(taken[SLACK:]))
+    blocks = [block.cells for block, _ in trained]
+    return np.array([np.concatenate([own[i].updates[metric] for own in blocks]) for i in range(len(cells))])
 
 
 def _memory(device: str) -> float:

@@ -60,6 +60,17 @@ def test_this_machine_is_measured_by_its_engines() -> None:
     assert found.layer.of(softmax[0]) < found.reference.of(softmax[0])
 
 
+def test_a_device_whose_stacks_are_wrong_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = calibration._curves
+
+    def wrong(engine: str, *args: Any) -> Any:
+        return real(engine, *args) * (1.01 if engine == "stacked" else 1.0)
+
+    monkeypatch.setattr(calibration, "_curves", wrong)
+    with pytest.raises(ArithmeticError, match="a stack on cpu is 1% off"):
+        measure("cpu")
+
+
 def test_they_are_measured_once_and_kept(measured: list[str]) -> None:
     assert known("cpu") is None
     assert rates("cpu") == rates("cpu") == known("cpu") == FOUND
