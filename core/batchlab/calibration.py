@@ -213,7 +213,7 @@ def _cells(engine: str, run: Run, dataset: str = "digits") -> tuple[Sequence[Cel
 
 def _seconds(engine: str, cells: Sequence[Cell], data: Arrays, device: str) -> float:
     """The median of the seconds of an update."""
-    return float(np.median(_curves(engine, cells[:1] if engine != "stacked" else cells, data, device)[0, SLACK:]))
+    return float(np.median(_curves(engine, cells, data, device)[0, SLACK:]))
 
 
 def _curves(
