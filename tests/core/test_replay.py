@@ -1,6 +1,7 @@
 """Runs of updates over buffers, as a GPU captures them, against the same updates taken one by one: the same bits."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from batchlab import state
 from batchlab.cell import Cell
 from batchlab.engines.stacked import engine
-from batchlab.engines.stacked.replay import LONGEST, Buffered, Graphs, Run, Single, unbroken
+from batchlab.engines.stacked.replay import AHEAD, LONGEST, WARM_UPS, Buffered, Graphs, Run, Single, unbroken
 from batchlab.engines.stacked.stack import Stack
 from batchlab.engines.stacked.training import Training
 from conftest import Trained
@@ -71,6 +72,46 @@ class Taped(Buffered):
         return tape.play
 
 
+CUDA = ("Stream", "current_stream", "Event", "CUDAGraph", "device", "stream", "graph_pool_handle", "graph")
+
+
+class Cuda:
+    """What of `torch.cuda` captures and replays, by a tape on a CPU; counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.training: Any = None
+        self.captured = self.replayed = self.waiting = self.most = 0
+        self.Stream = self.current_stream = lambda device: self
+        self.Event = lambda blocking: self
+        self.CUDAGraph = lambda: self.Graph(self)
+        self.device = self.stream = nullcontext
+        self.graph_pool_handle = object
+
+    class Graph:
+        def __init__(self, cuda: "Cuda") -> None:
+            self.cuda, self.tape = cuda, Tape()
+
+        def replay(self) -> None:
+            self.cuda.replayed += 1
+            self.tape.play()
+
+    @contextmanager
+    def graph(self, graph: "Cuda.Graph", *args: Any, **options: Any) -> Iterator[None]:
+        self.captured += 1
+        with self.training.on_trial(), graph.tape:  # a tape computes, and a capture does not
+            yield
+
+    def wait_stream(self, other: Any) -> None:
+        assert other is self
+
+    def record(self, stream: Any) -> None:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+
+    def synchronize(self) -> None:
+        self.waiting -= 1
+
+
 def played(player: Any, monkeypatch: pytest.MonkeyPatch, *args: Any, **options: Any) -> list[Trained]:
     """What a stack gives whose updates are taken so."""
     with monkeypatch.context() as patched:
@@ -115,6 +156,36 @@ def test_runs_that_are_cut_short_and_resumed_end_with_the_same_bits(
         if run.blocks:
             assert facts(run.result) == facts(whole[position].result)
             assert all(whole[position].bits()[metric].endswith(bits) for metric, bits in run.bits().items())
+
+
+def test_graphs_are_captured_once_a_kind_after_a_warm_up_that_is_taken_back(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = cells(batch_sizes=[300], budget={"epochs": 20}, lr=RATES, momentum=0.9, evaluate={"every_epochs": 20})
+    cuda = Cuda()
+
+    class Counting(Graphs):
+        def made(self, take: Callable[[], None]) -> Callable[[], None]:
+            taken = 0
+
+            def counted() -> None:
+                nonlocal taken
+                taken += 1
+                take()
+
+            cuda.training = self._training
+            play = super().made(counted)
+            assert taken == WARM_UPS + 1
+            return play
+
+    singly = played(Single, monkeypatch, cohort)
+    with monkeypatch.context() as patched:
+        for name in CUDA:
+            patched.setattr(torch.cuda, name, getattr(cuda, name))
+        assert_equal(played(Counting, monkeypatch, cohort), singly)
+    assert cuda.captured == 2  # two batches of 300 at a time, one of 200
+    assert cuda.replayed == 40
+    assert cuda.most == AHEAD
 
 
 @cases
