@@ -2,8 +2,8 @@
 
     python -m benchmarks.bare PART OF < spec.json
 
-Trains the cells PART, PART + OF, … one after the other, on one thread. Says "ready" once everything is imported and
-compiled, waits for a line, and prints the seconds that training took.
+Trains the cells PART, PART + OF, …, all of one data set and engine, one after the other, on one thread. Says "ready"
+once everything is imported and compiled, waits for a line, and prints the seconds that training took.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from batchlab.engines import choose
+from batchlab.engines import IN_TURN, choose
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
@@ -52,9 +52,9 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.perf_counter()
-    for cell in cells:
-        loaded = cell.load(lambda dataset: dataset.load(Path()))
-        for _ in choose(cell, "cpu").train([cell], loaded):
+    engine = choose(cells[0], "cpu")
+    for cohort in [cells] if engine.name in IN_TURN else [(cell,) for cell in cells]:
+        for _ in engine.train(cohort, data):
             pass
     print(time.perf_counter() - began)
 

@@ -37,7 +37,7 @@ from benchmarks import bare
 from benchmarks.common import write
 from benchmarks.service import JOB, spread, through_the_lab
 
-ROUNDS = 2
+ROUNDS = 5
 WORKERS, EXPERIMENTS, SEEDS = 100, 10, 1000
 SECONDS = 30.0
 STEPS = 100

@@ -124,9 +124,11 @@ def _widening(cell: Cell) -> int:
 
 
 def pays(cells: Sequence[Cell], rates: "Rates | None") -> bool:
-    """Whether these cells as one stack are faster than one after the other, by the rates of the device; not where none
-    are known."""
-    if rates is None or len(cells) == 1:
+    """Whether these cells as one stack are faster than one after the other, evaluations included, by the rates of the
+    device; not where none are known."""
+    from batchlab import cost
+
+    if rates is None:
         return False
-    alone = rates.reference.of(cells[0]) * len(cells)
-    return GAIN * rates.stacked.of(cells[0], len(cells)) < alone
+    alone, stack = (cost.of_an_update(cells[0], *how, rates) for how in (("reference", 1), ("stacked", len(cells))))
+    return GAIN * stack < alone
