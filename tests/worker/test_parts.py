@@ -231,10 +231,16 @@ def test_the_state_that_others_see_follows_from_what_the_process_does() -> None:
     assert (control.state, control.exit_status) == ("draining", 75)
 
 
-def test_the_speed_is_a_moving_average_of_what_was_measured() -> None:
+def test_the_speed_is_a_moving_average_that_begins_with_what_the_rates_say() -> None:
     control = Control()
-    control.note_speed("reference", 1000, 2.0)
-    assert control.speeds == {"reference": 500.0}
-    control.note_speed("reference", 1000, 1.0)
+    control.note_speed("reference", 4.0, 2.0)
+    assert control.speeds == {"reference": pytest.approx(0.7 * 1.0 + 0.3 * 2.0)}
+    control.note_speed("reference", 4.0, 1.0)
     control.note_speed("reference", 0, 1.0)
-    assert control.speeds == {"reference": pytest.approx(650.0)}
+    assert control.speeds == {"reference": pytest.approx(0.7 * 1.3 + 0.3 * 4.0)}
+
+
+def test_a_short_slice_which_is_mostly_claiming_hardly_moves_the_speed() -> None:
+    control = Control()
+    control.note_speed("compiled", 0.001, 0.1)
+    assert control.speeds == {"compiled": pytest.approx(0.97 * 1.0 + 0.03 * 0.01)}

@@ -47,8 +47,9 @@ class Control:
         return "paused: disk" if self.paused else "idle"
 
     def note_speed(self, engine: str, work: float, seconds: float) -> None:
-        """Keep a moving average of how fast `engine` trains here."""
+        """Keep a moving average of how fast `engine` trains here, beginning with what the rates say. A slice of less
+        than a second tells more of claiming than of training, and counts for as much less."""
         if work <= 0 or seconds <= 0:
             return
-        now = work / seconds
-        self.speeds[engine] = 0.7 * self.speeds.get(engine, now) + 0.3 * now
+        share = 0.3 * min(1.0, seconds)
+        self.speeds[engine] = (1 - share) * self.speeds.get(engine, 1.0) + share * work / seconds
