@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from batchlab.engines import IN_TURN, choose
+from batchlab.engines import choose
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
-from benchmarks.common import ROOT
+from benchmarks.common import ROOT, cohorts
 
 
 def seconds(spec: dict[str, Any], processes: int = 1) -> float:
@@ -53,7 +53,7 @@ def main() -> None:
     sys.stdin.readline()
     began = time.perf_counter()
     engine = choose(cells[0], "cpu")
-    for cohort in [cells] if engine.name in IN_TURN else [(cell,) for cell in cells]:
+    for cohort in cohorts(engine, cells):
         for _ in engine.train(cohort, data):
             pass
     print(time.perf_counter() - began)

@@ -3,12 +3,17 @@
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 import psutil
+from batchlab.calibration import processor
+from batchlab.cell import Cell
+from batchlab.engines import IN_TURN
+from batchlab.engines.base import Engine
 from batchlab_client import Client
 from batchlab_lab.embedded import Embedded
 from batchlab_lab.home import Home
@@ -20,13 +25,9 @@ SHARED = ROOT.parent / "shared" / "data"
 
 def machine() -> str:
     """One line: processor, cores, memory, Python, torch."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     memory = psutil.virtual_memory().total / 2**30
     return (
-        f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
+        f"{os.cpu_count()} cores of {processor()}, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
         f"Python {platform.python_version()}, torch {version('torch')}, numpy {version('numpy')}"
     )
 
@@ -46,6 +47,19 @@ def laboratory(data: Path | None = None) -> Iterator[Client]:
         Client(lab.url) as client,
     ):
         yield client
+
+
+def cohorts(engine: Engine, cells: Sequence[Cell]) -> list[Sequence[Cell]]:
+    """The cells as the engine takes them where they are all of one kind: at once, or each alone."""
+    return [cells] if engine.name in IN_TURN else [(cell,) for cell in cells]
+
+
+def spread(values: Sequence[float], style: str = ".2f") -> str:
+    """Median, least and greatest; nothing where there is nothing."""
+    if not values:
+        return ""
+    middle, least, greatest = (format(value, style) for value in (median(values), min(values), max(values)))
+    return f"{middle} ({least} to {greatest})"
 
 
 def write(name: str, text: str) -> None:

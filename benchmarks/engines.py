@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
 import torch
 from batchlab import calibration, engines
 from batchlab.cell import Cell
+from batchlab.cost import features
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
@@ -31,14 +31,15 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "convolutions 32, 64": ({"kind": "cnn", "channels": [32, 64], "width": 64}, {"kind": "sgd"}),
 }
 BATCHES, TOGETHER = (4, 32, 256), (2, 8, 32)
-STEPS, SLACK = 24, 4
+STEPS = 24
 MANY = 10_000
 """Updates of the cells that are chosen for, so that their evaluations, which are not measured here, hardly count."""
 
 
 def cells_of(
-    model: dict[str, Any], optimizer: dict[str, Any], batch: int, together: int, steps: int = STEPS
+    kinds: tuple[dict[str, Any], dict[str, Any]], batch: int, together: int, steps: int = STEPS
 ) -> tuple[Cell, ...]:
+    model, optimizer = kinds
     spec = {
         "dataset": {"kind": "digits"},
         "model": model,
@@ -56,9 +57,7 @@ def seconds(engine: str, cells: tuple[Cell, ...]) -> float:
     """Of an update of all these cells, one after the other where the engine takes one at a time."""
     taken = cells if engine == "stacked" else cells[:1]
     data = cells[0].load(lambda dataset: dataset.load(Path()))
-    blocks = engines.by_name(engine).train(taken, data, block_seconds=60.0)
-    laps = np.concatenate([block.cells[0].updates["step_seconds"] for block, _ in blocks])
-    return float(np.median(laps[SLACK:])) * len(cells) / len(taken)
+    return calibration.seconds(engine, taken, data, "cpu") * len(cells) / len(taken)
 
 
 def main() -> None:
@@ -66,10 +65,10 @@ def main() -> None:
     rates = calibration.rates("cpu")
     rows, off, lost = list[str](), list[float](), list[float]()
     for (name, kinds), batch, together in product(NETWORKS.items(), BATCHES, TOGETHER):
-        cells = cells_of(*kinds, batch, together)
+        cells = cells_of(kinds, batch, together)
         alone, stack = seconds("reference", cells), seconds("stacked", cells)
-        by_rates = [rates.reference.of(cells[0]) * together, rates.stacked.of(cells[0], together)]
-        chosen, size = engines.plan(cells_of(*kinds, batch, together, MANY), "cpu", rates)
+        by_rates = [rates.reference.of(features(cells[0])) * together, rates.stacked.of(features(cells[0], together))]
+        chosen, size = engines.plan(cells_of(kinds, batch, together, MANY), "cpu", rates)
         off += [by / true for by, true in zip(by_rates, (alone, stack), strict=True)]
         lost.append({"stacked": stack, "reference": alone}[chosen] / min(alone, stack))
         took = f"{1e3 * alone:.2f} | {1e3 * stack:.2f} | {alone / stack:.2f}"

@@ -32,9 +32,9 @@ from batchlab.engines.task import exact_arithmetic
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
-from benchmarks.common import ROOT, SHARED, write
+from benchmarks.common import ROOT, SHARED, spread, write
 from benchmarks.floors import FLOAT, layers, rate
-from benchmarks.sweeps import PEERS, Found, ratio, run, spread
+from benchmarks.sweeps import PEERS, Found, ratio, run
 
 ROUNDS = 3
 NETWORKS, BATCH, ROWS = 256, 32, 2048
@@ -91,8 +91,9 @@ def ours(device: str) -> None:
         rest = rest[n:]
         del blocks  # and with it the stack
     usual, _ = plan([cell.model_copy(update={"engine": "auto"}) for cell in cells], device)
-    found = {"rate": NETWORKS * updates / seconds, "device": name_of(device), "cohorts": cohorts, "usual": usual}
-    print(json.dumps(found | {"shares": shares(cells[0], found["rate"], device)}))
+    each = NETWORKS * updates / seconds
+    found = {"rate": each, "device": name_of(device), "cohorts": cohorts, "usual": usual}
+    print(json.dumps(found | {"shares": shares(cells[0], each, device)}))
 
 
 def shares(cell: Cell, updates: float, device: str) -> dict[str, float]:

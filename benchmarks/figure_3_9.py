@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import ceil
-from statistics import median
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from batchlab.engines import by_name, device_for
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
-from benchmarks.common import write
+from benchmarks.common import spread, write
 from benchmarks.ensemble import name_of, pictures
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -71,14 +70,8 @@ def table(model: str, found: Mapping[int, list[float]]) -> list[str]:
     for size, seconds in found.items():
         n = ceil(EPOCH / size)
         update, epoch = ([scale * own for own in seconds] for scale in (1000.0, n))
-        lines.append(f"| {size} | {spread(update, 3)} | {spread(epoch, 2)} |")
+        lines.append(f"| {size} | {spread(update, '.3f')} | {spread(epoch)} |")
     return [*lines, ""]
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median, least and greatest."""
-    middle, least, most = (f"{value:.{digits}f}" for value in (median(values), min(values), max(values)))
-    return f"{middle} ({least} to {most})"
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from batchlab_lab.embedded import Embedded
 from batchlab_lab.home import Home
 from sqlalchemy import create_engine, text
 
-from benchmarks.common import ROOT, write
+from benchmarks.common import ROOT, spread, write
 
 RATE, SECONDS, READ_ROUNDS = 500, 8, 3
 POSTS, CONNECTIONS, TWICE = 1000, 8, 100
@@ -226,12 +225,6 @@ def download(url: str, id: str, form: str) -> Iterator[int]:
 def _watch(process: psutil.Process, most: list[int], over: threading.Event) -> None:
     while not over.wait(0.05):
         most[0] = max(most[0], process.memory_info().rss)
-
-
-def spread(values: list[float], style: str = ".2f") -> str:
-    """Median, least and greatest."""
-    middle, least, greatest = (format(value, style) for value in (median(values), min(values), max(values)))
-    return f"{middle} ({least} to {greatest})"
 
 
 HEAD = f"""# The api under load

@@ -34,8 +34,8 @@ from batchlab_lab.servers import Postgres
 from sqlalchemy import Engine, create_engine, event, text
 
 from benchmarks import bare
-from benchmarks.common import write
-from benchmarks.service import JOB, spread, through_the_lab
+from benchmarks.common import spread, write
+from benchmarks.service import JOB, through_the_lab
 
 ROUNDS = 5
 WORKERS, EXPERIMENTS, SEEDS = 100, 10, 1000
@@ -193,8 +193,8 @@ def main() -> None:
     found = pairs()
     lines = [
         HEAD,
-        f"| s of {2 * JOB['seeds']} cells, two bare processes | {spread([bare for _, bare in found])} | |",
-        f"| s of the same, two workers | {spread([lab for lab, _ in found])} | |",
+        f"| s of {2 * JOB['seeds']} cells, two bare processes | {spread([bare for _, bare in found], '.1f')} | |",
+        f"| s of the same, two workers | {spread([lab for lab, _ in found], '.1f')} | |",
         f"| ratio of speeds | {spread([bare / lab for lab, bare in found], '.3f')} | >= 0.9 |",
         QUEUE,
     ]

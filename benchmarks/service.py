@@ -21,7 +21,7 @@ from batchlab_lab.home import Home
 from sqlalchemy import Connection, create_engine, text
 
 from benchmarks import bare
-from benchmarks.common import write
+from benchmarks.common import spread, write
 from benchmarks.sweeps import WORKLOADS
 
 JOB: dict[str, Any] = {
@@ -75,12 +75,6 @@ def start(client: Client, connection: Connection) -> dict[str, float]:
     }
 
 
-def spread(values: list[float], style: str = ".1f") -> str:
-    """Median, least and greatest."""
-    middle, least, greatest = (format(value, style) for value in (median(values), min(values), max(values)))
-    return f"{middle} ({least} to {greatest})"
-
-
 Pairs = list[tuple[float, float]]
 """Seconds through the lab and with the core alone, round by round."""
 
@@ -98,16 +92,19 @@ def report(pairs: Pairs, textbook: Pairs, starts: list[dict[str, float]], alone:
         "| | measured | wanted |",
         "| --- | --- | --- |",
         f"| s of {JOB['seeds']} cells of {JOB['budget']['steps']} updates, core alone | "
-        f"{spread([core for _, core in pairs])} | >= 30 |",
-        f"| s of the same through the lab, POST to succeeded | {spread([lab for lab, _ in pairs])} | |",
+        f"{spread([core for _, core in pairs], '.1f')} | >= 30 |",
+        f"| s of the same through the lab, POST to succeeded | {spread([lab for lab, _ in pairs], '.1f')} | |",
         f"| ratio | {spread([lab / core for lab, core in pairs], '.3f')} | <= 1.1 |",
-        f"| s of the textbook's sweep, core alone | {spread([core for _, core in textbook], '.2f')} | |",
-        f"| s of the same through the lab, POST to succeeded | {spread([lab for lab, _ in textbook], '.2f')} | |",
-        f"| ratio | {spread([lab / core for lab, core in textbook], '.2f')} | <= 2 |",
-        *(f"| small job, ms: {name} | {spread([one[name] for one in starts])} | |" for name in list(starts[0])[:3]),
-        f"| small job, ms: POST to first updates recorded | {spread(whole)} | < 1000 |",
-        f"| small job, ms: its training with the core alone | {spread([1000 * one for one in alone])} | |",
-        f"| small job, ms: ours (all but the training) | {spread(ours)} | < 200 |",
+        f"| s of the textbook's sweep, core alone | {spread([core for _, core in textbook])} | |",
+        f"| s of the same through the lab, POST to succeeded | {spread([lab for lab, _ in textbook])} | |",
+        f"| ratio | {spread([lab / core for lab, core in textbook])} | <= 2 |",
+        *(
+            f"| small job, ms: {name} | {spread([one[name] for one in starts], '.1f')} | |"
+            for name in list(starts[0])[:3]
+        ),
+        f"| small job, ms: POST to first updates recorded | {spread(whole, '.1f')} | < 1000 |",
+        f"| small job, ms: its training with the core alone | {spread([1000 * one for one in alone], '.1f')} | |",
+        f"| small job, ms: ours (all but the training) | {spread(ours, '.1f')} | < 200 |",
     ]
     return "\n".join(lines)
 

@@ -19,19 +19,18 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from batchlab.cell import Cell
 from batchlab.datasets import split
-from batchlab.engines import IN_TURN, choose
+from batchlab.engines import choose
 from batchlab.engines.batches import order
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
-from benchmarks.common import ROOT, SHARED, write
+from benchmarks.common import ROOT, SHARED, cohorts, spread, write
 
 PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
 SHARE = 100
@@ -86,7 +85,7 @@ def ours(workload: str) -> None:
     data = cells[0].dataset.load(SHARED)
     engine, by_size = choose(cells[0], "cpu"), dict[str, float]()
     began, updates = perf_counter(), 0
-    for cohort in [cells] if engine.name in IN_TURN else [(cell,) for cell in cells]:
+    for cohort in cohorts(engine, cells):
         start = perf_counter()
         for block, _ in engine.train(cohort, data):
             updates += sum(len(own.updates["loss"]) for own in block.cells.values())
@@ -183,11 +182,6 @@ def by_size(sides: Mapping[str, Sequence[Found]]) -> list[str]:
 def ratio(times: Mapping[str, Sequence[float]], peer: str, own: str) -> str:
     """How many times as long the peer takes, round by round."""
     return spread([a / b for a, b in zip(times.get(peer, []), times.get(own, []), strict=False)])
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, least and greatest; nothing where there is nothing."""
-    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else ""
 
 
 def main() -> None:

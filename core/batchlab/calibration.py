@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,10 +21,10 @@ import numpy as np
 import psutil
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from batchlab import cost, engines
 from batchlab.cell import Cell
+from batchlab.cores import usable_cores
 from batchlab.cost import Costs, Rates
 from batchlab.datasets import Arrays
 from batchlab.expand import expand
@@ -102,17 +103,19 @@ def _found(device: str, anew: bool) -> Rates:
 
 def _place(device: str, threads: int | None = None) -> Path:
     """The file for what the rates depend on: the machine, the versions, the threads, and the measurement itself."""
-    facts = {**engines.fingerprint("compiled", device), "edition": EDITION, "cores": os.cpu_count(), "model": _model()}
+    facts = engines.fingerprint("compiled", device)
+    facts |= {"edition": EDITION, "cores": os.cpu_count(), "model": processor()}
     facts |= {} if threads is None else {"threads": threads}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     folder = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(folder) / "batchlab" / f"rates-{digest}.json"
 
 
-def _model() -> str:
-    """The processor by name, where Linux tells it."""
+def processor() -> str:
+    """The processor by name, as far as the system tells it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 @contextmanager
@@ -178,12 +181,14 @@ def _check(device: str) -> None:
 
 def _fit(name: str, device: str) -> tuple[Costs, float]:
     """The rates of an engine, and by how much they miss its runs at most, as a share."""
+    from scipy.optimize import nnls  # a quarter of a second, which workers of a machine that is known need not wait
+
     engine = "compiled" if name == "layer" else name
     rows, times = [], []
     runs = [("digits", run) for run in RUNS[name]] + [("sectors", run) for run in PLANE.get(name, ())]
     for dataset, run in runs:
         cells, data = _cells(engine, run, dataset)
-        times.append(_seconds(engine, cells, data, device))
+        times.append(seconds(engine, cells, data, device))
         rows.append(cost.features(cells[0], len(cells)))
     shares = np.array(rows, float) / np.array(times)[:, None]
     if name != "stacked":  # of one cell, `cell` would be one with `update`
@@ -211,8 +216,8 @@ def _cells(engine: str, run: Run, dataset: str = "digits") -> tuple[Sequence[Cel
     return cells, cells[0].load(lambda dataset: dataset.load(Path()))
 
 
-def _seconds(engine: str, cells: Sequence[Cell], data: Arrays, device: str) -> float:
-    """The median of the seconds of an update."""
+def seconds(engine: str, cells: Sequence[Cell], data: Arrays, device: str) -> float:
+    """The median of the seconds of an update of these cells, all of them at once."""
     return float(np.median(_curves(engine, cells, data, device)[0, SLACK:]))
 
 
@@ -229,12 +234,12 @@ def _memory(device: str) -> float:
     """Bytes that a worker process may count on: a core's part of the machine's, or its card's."""
     if device.startswith("cuda"):
         return float(torch.cuda.get_device_properties(device).total_memory)
-    return float(psutil.virtual_memory().total) / len(os.sched_getaffinity(0))
+    return float(psutil.virtual_memory().total) / usable_cores()
 
 
 def _by_threads() -> dict[int, float]:
     """How many times as fast a convolutional network is trained by all cores."""
-    own, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
+    own, cores = torch.get_num_threads(), usable_cores()
     if own == cores:
         return {}
     cells, data = _cells("reference", (CNN, 256, 1, 12))
@@ -242,7 +247,7 @@ def _by_threads() -> dict[int, float]:
     try:
         for threads in (own, cores):
             torch.set_num_threads(threads)
-            found[threads] = _seconds("reference", cells, data, "cpu")
+            found[threads] = seconds("reference", cells, data, "cpu")
     finally:
         torch.set_num_threads(own)
     return {cores: found[own] / found[cores]}

@@ -4,11 +4,13 @@ An update is a sum of what is done once, for each parameter array, each weight, 
 each are the `Rates` of a device, which `batchlab.calibration` measures. Importing this loads no torch.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 from pydantic import BaseModel, ConfigDict
 
 from batchlab.cell import Cell
+from batchlab.engines import IN_TURN
 from batchlab.engines.compiled import support
 from batchlab.probes import how_many
 
@@ -40,10 +42,10 @@ class Costs(BaseModel):
     output: float = 0.0
     """Of a number that a convolution gives for a row, with what becomes of it: activation, pooling."""
 
-    def of(self, cell: Cell, together: int = 1) -> float:
-        """Seconds of an update of so many such cells."""
-        each: list[float] = [*self.model_dump().values()]
-        return sum(a * b for a, b in zip(each, features(cell, together), strict=True))
+    def of(self, counts: Sequence[float]) -> float:
+        """Seconds of an update that consists of so much (`features`)."""
+        each: list[float] = [getattr(self, name) for name in type(self).model_fields]
+        return sum(a * b for a, b in zip(each, counts, strict=True))
 
 
 class Rates(BaseModel):
@@ -88,41 +90,29 @@ TYPICAL = Rates(
 def features(cell: Cell, together: int = 1) -> tuple[float, ...]:
     """What an update of so many such cells consists of: counts in the order of `Costs`' fields."""
     parameters = cell.model.parameters(cell.info.shape, cell.info.outputs)
-    dense, filters, outputs = _products(cell)
-    convolutions = sum(len(shape) == FILTER for shape in parameters.values())
-    weights, rows = together * how_many(parameters), together * cell.batch_size
-    return 1, len(parameters), convolutions, together, weights, rows, rows * dense, rows * filters, rows * outputs
-
-
-def engine_of(cell: Cell) -> str:
-    """That which trains the cell where it is alone."""
-    loops = cell.engine in ("auto", "compiled") and cell.device in ("auto", "cpu") and support.obstacle(cell) is None
-    return "compiled" if loops else "reference"
-
-
-def of_an_update(cell: Cell, engine: str | None = None, together: int = 1, rates: Rates = TYPICAL) -> float:
-    """Seconds of an update of this cell, its share of the evaluations included, by this engine (default: by what trains
-    it alone), where so many such cells are trained together."""
-    costs = rates.costs(engine or engine_of(cell), cell)
-    dense, filters, outputs = _products(cell)
-    evaluated = 0.5 * (costs.update + costs.array * features(cell)[1]) / together
-    row = costs.row + dense * costs.dense + filters * costs.filter + outputs * costs.output
-    evaluated += FORWARD * cell.info.rows * row
-    evaluations = 2 + cell.steps // cell.evaluate_every
-    return costs.of(cell, together) / together + evaluated * evaluations / max(cell.steps, 1)
-
-
-def seconds(cell: Cell, engine: str | None = None, together: int = 1, rates: Rates = TYPICAL) -> float:
-    """Of all its updates and evaluations."""
-    return max(cell.steps, 1) * of_an_update(cell, engine, together, rates)
-
-
-def _products(cell: Cell) -> tuple[float, float, float]:
-    """For one row: multiplications of full layers and of convolutions, and numbers that convolutions give."""
-    shapes = cell.model.parameters(cell.info.shape, cell.info.outputs).values()
+    shapes = parameters.values()
     # A filter passes over many places: all pixels in the first layer; where channels have doubled, half of them a side.
     pixels = prod(cell.info.shape[1:])
     first = next((shape[0] for shape in shapes if len(shape) == FILTER), 1)
     dense = sum(prod(s) for s in shapes if len(s) != FILTER)
     places = [(s, pixels * min(1.0, (first / s[0]) ** 2)) for s in shapes if len(s) == FILTER]
-    return float(dense), sum(prod(s) * n for s, n in places), sum(s[0] * n for s, n in places)
+    filters, outputs = sum(prod(s) * n for s, n in places), sum(s[0] * n for s, n in places)
+    weights, rows = together * how_many(parameters), together * cell.batch_size
+    return 1, len(parameters), len(places), together, weights, rows, rows * dense, rows * filters, rows * outputs
+
+
+def of_an_update(cell: Cell, engine: str, cohort: int = 1, rates: Rates = TYPICAL) -> float:
+    """Seconds of an update of this cell by this engine, its share of the evaluations included, in a cohort of so many
+    such cells."""
+    together = 1 if engine in IN_TURN else cohort
+    costs, counts = rates.costs(engine, cell), features(cell, together)
+    _, arrays, _, _, _, rows, dense, filters, outputs = counts
+    of_rows = rows * costs.row + dense * costs.dense + filters * costs.filter + outputs * costs.output
+    evaluated = 0.5 * (costs.update + costs.array * arrays) + FORWARD * cell.info.rows / cell.batch_size * of_rows
+    evaluations = 2 + cell.steps // cell.evaluate_every
+    return (costs.of(counts) + evaluated * evaluations / max(cell.steps, 1)) / together
+
+
+def seconds(cell: Cell, engine: str, cohort: int = 1, rates: Rates = TYPICAL) -> float:
+    """Of all its updates and evaluations."""
+    return max(cell.steps, 1) * of_an_update(cell, engine, cohort, rates)

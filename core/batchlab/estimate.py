@@ -33,8 +33,7 @@ class Workplace:
             engine, together = engines.plan(cells, device, rates)
         except ValueError:  # the spec names an engine that is for another device
             engine, together = cells[0].engine, 1
-        stack = 1 if engine in engines.IN_TURN else together
-        return engine, together, [cost.of_an_update(cell, engine, stack, rates or TYPICAL) for cell in cells]
+        return engine, together, [cost.of_an_update(cell, engine, together, rates or TYPICAL) for cell in cells]
 
     def speed(self, engine: str) -> float:
         """As `speeds`; where the engine has none, the rates are believed, and without any, it is the others' best."""
@@ -53,11 +52,19 @@ def eta(cells: Sequence[Cell], places: Sequence[Workplace]) -> float | None:
     measured = [place for place in places if place.known]
     if not measured:
         return None
+    kinds = defaultdict[str, list[Workplace]](list)
+    for place in measured:
+        kinds[repr((place.device.partition(":")[0], place.rates))].append(place)
     shared, longest = 0.0, 0.0
     for alike in _alike(cells):
-        whole, first = zip(*(_seconds(alike, place) for place in measured), strict=True)
-        shared += 1 / sum(1 / seconds for seconds in whole)
-        longest = max(longest, min(first))
+        done, firsts = 0.0, []
+        for same in kinds.values():  # as many plans as there are kinds: a lab may have a hundred workers
+            engine, whole, first = _seconds(alike, same[0])
+            speeds = [place.speed(engine) for place in same]
+            done += sum(speeds) / whole
+            firsts.append(first / max(speeds))
+        shared += 1 / done
+        longest = max(longest, min(firsts))
     return max(shared, longest)  # one worker has a cohort to itself
 
 
@@ -68,8 +75,9 @@ def _alike(cells: Sequence[Cell]) -> list[list[Cell]]:
     return list(found.values())
 
 
-def _seconds(cells: Sequence[Cell], place: Workplace) -> tuple[float, float]:
-    """Of these cells at one worker, and of the first cohort that it makes of them."""
+def _seconds(cells: Sequence[Cell], place: Workplace) -> tuple[str, float, float]:
+    """The engine for these cells at such a worker, and by its rates the seconds of all of them and of the first cohort
+    that it makes of them."""
     engine, together, updates = place.plan(cells)
-    each = [max(cell.steps, 1) * update / place.speed(engine) for cell, update in zip(cells, updates, strict=True)]
-    return sum(each), sum(each[:together])
+    each = [max(cell.steps, 1) * update for cell, update in zip(cells, updates, strict=True)]
+    return engine, sum(each), sum(each[:together])

@@ -22,7 +22,7 @@ _HALF = text(
 )
 _MOVE = text(
     """
-    UPDATE cells SET cohort_id = :half, position = position - :first, status = 'queued'
+    UPDATE cells SET cohort_id = :half, position = position - :first
     WHERE cohort_id = :cohort AND position >= :first
     """
 )
@@ -37,8 +37,8 @@ def halve(connection: Connection, cohort_id: int, experiment_id: str, outcome: s
     size = connection.scalar(_SIZE, {"cohort": cohort_id}) or 0
     if size < 2:
         return False
+    release(connection, cohort_id, outcome, losses=0)
     half = connection.scalar(_HALF, {"cohort": cohort_id})
     connection.execute(_MOVE, {"cohort": cohort_id, "half": half, "first": (size + 1) // 2})
-    release(connection, cohort_id, outcome, losses=0)
     touch(connection, experiment_id)
     return True

@@ -64,48 +64,53 @@ def gpus(_: Settings) -> Check:
 
 def speed(_: Settings) -> Check:
     """The rates by which cells are put together and times are estimated, if they have been measured."""
-    from batchlab_worker import device, fleet
-
-    processes, threads = fleet.shares(gpus=len(device.visible_gpus()))
-    detail = f"{processes} workers of {threads} {'thread' if threads == 1 else 'threads'}"
     try:
         from batchlab import calibration
-    except ImportError:  # no torch; `versions` says so
-        return Check(state="ok", name="speed", detail=detail)
-    here = device.own(device.take(("cpu", "gpu"))[0])
-    found = calibration.known(here, threads)
+    except ImportError:
+        return Check(state="ok", name="speed", detail="unknown without torch")
+    processes, threads, device = _workers()
+    detail = f"{processes} workers of {threads} {'thread' if threads == 1 else 'threads'}"
+    found = calibration.known(device, threads)
     if found is None:
         remedy = "the first worker will measure it, or `batchlab doctor --measure`"
         return Check(state="ok", name="speed", detail=f"{detail}; not measured yet", remedy=remedy)
-    return Check(state="ok", name="speed", detail=f"{detail}; {here}: {_told(found)}")
+    return Check(state="ok", name="speed", detail=f"{detail}; {device}: {_told(found)}")
 
 
 def measure_speed() -> None:
     """Measure the rates as a worker here would, and keep them. Idle workers give truer ones."""
     from batchlab import calibration
+    from batchlab_worker.device import set_threads
+
+    _, threads, device = _workers()
+    set_threads(threads)
+    calibration.rates(device, anew=True)
+
+
+def _workers() -> tuple[int, int, str]:
+    """How many workers this machine runs, with how many threads, and what they train on, as torch calls it."""
     from batchlab_worker import device, fleet
 
-    device.set_threads(fleet.shares(gpus=len(device.visible_gpus()))[1])
-    calibration.rates(device.own(device.take(("cpu", "gpu"))[0]), anew=True)
+    processes, threads = fleet.shares(gpus=len(device.visible_gpus()))
+    return processes, threads, device.own(device.take(("cpu", "gpu"))[0])
 
 
 def _told(rates: Rates) -> str:
-    alone, stack = rates.reference, rates.stacked
-    told = [f"an update in Python takes {_micro(alone.update)} and {_micro(alone.array)} for each array of weights"]
-    if rates.layer is not None:
-        told.append(f"a compiled one {_micro(rates.layer.update)}")
-    told.append(f"one of a stack {_micro(stack.update)} and {_micro(stack.array)}")
-    products = {"full layers": alone.dense, "convolutions": alone.filter}
-    # A multiplication there and back is three products, each with a sum.
-    told += [f"{name} pass at {6e-9 / cost:.0f} GFLOP/s" for name, cost in products.items() if cost]
-    told += [f"{n} threads train a convolutional network {gain:.1f} times as fast as one"
-             for n, gain in rates.threads.items()]  # fmt: skip
-    told.append(f"a stack may hold {rates.bytes / 2**30:.1f} GiB")
+    alone, loop, stack = rates.reference, rates.layer, rates.stacked
+    told = [
+        f"an update in Python takes {_micro(alone.update)} and {_micro(alone.array)} for each array of weights",
+        *([] if loop is None else [f"a compiled one {_micro(loop.update)}"]),
+        f"one of a stack {_micro(stack.update)} and {_micro(stack.array)}",
+        # A multiplication there and back is three products, each with a sum.
+        *([f"full layers pass at {6e-9 / alone.dense:.0f} GFLOP/s"] if alone.dense else []),
+        *(f"{n} threads train a convolutional network {gain:.1f} times as fast" for n, gain in rates.threads.items()),
+        f"a stack may hold {rates.bytes / 2**30:.1f} GiB",
+    ]
     return ", ".join(told) + f"; right to {rates.misfit:.0%} for the runs that they are from"
 
 
 def _micro(seconds: float) -> str:
-    return f"{1e6 * seconds:.2g} µs"
+    return f"{1e6 * seconds:.{1 if seconds < 1e-5 else 0}f} µs"
 
 
 def versions(_: Settings) -> Check:

@@ -30,20 +30,23 @@ def test_rates_that_made_the_times_are_found_again(engine: str, monkeypatch: pyt
     full = Costs(update=1e-4, array=2e-5, cell=3e-6, weight=4e-9, row=2e-8, dense=5e-11, filter=4e-10, output=2e-9)
 
     def made(_: str, cells: Any, *__: Any) -> float:
-        return full.of(cells[0], len(cells))
+        return full.of(cost.features(cells[0], len(cells)))
 
-    monkeypatch.setattr(calibration, "_seconds", made)
+    monkeypatch.setattr(calibration, "seconds", made)
     found, misfit = calibration._fit(engine, "cpu")
     assert misfit < 1e-6
     for model, batch, together, _ in calibration.RUNS[engine]:
         cells, _ = calibration._cells("reference", (model, batch, together, 1))
-        assert found.of(cells[0], together) == pytest.approx(full.of(cells[0], together), rel=1e-6)
+        counts = cost.features(cells[0], together)
+        assert found.of(counts) == pytest.approx(full.of(counts), rel=1e-6)
 
 
 def test_no_rate_is_negative_where_times_are_noisy(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(3)
     full = Costs(update=1e-4, array=1e-6, weight=1e-9, dense=5e-11)
-    monkeypatch.setattr(calibration, "_seconds", lambda _, cells, *__: full.of(cells[0]) * noise.uniform(0.8, 1.25))
+    monkeypatch.setattr(
+        calibration, "seconds", lambda _, cells, *__: full.of(cost.features(cells[0])) * noise.uniform(0.8, 1.25)
+    )
     found, misfit = calibration._fit("reference", "cpu")
     assert min(found.model_dump().values()) >= 0
     assert 0 < misfit < 0.3
@@ -57,7 +60,8 @@ def test_this_machine_is_measured_by_its_engines() -> None:
         assert np.isfinite(values).all() and (values >= 0).all() and values.any()
     assert 0 < found.bytes <= 2**30 and all(gain > 0 for gain in found.threads.values())
     softmax, _ = calibration._cells("reference", (calibration.SOFTMAX, 1, 1, 1))
-    assert found.layer.of(softmax[0]) < found.reference.of(softmax[0])
+    counts = cost.features(softmax[0])
+    assert found.layer.of(counts) < found.reference.of(counts)
 
 
 def test_a_device_whose_stacks_are_wrong_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

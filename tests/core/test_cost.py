@@ -37,15 +37,16 @@ def test_an_update_costs_what_it_computes() -> None:
     for cell in cells():
         update = 1e-6 + 4 * 1e-7 + WEIGHTS * 2e-9 + cell.batch_size * (1e-9 + WEIGHTS * 1e-10)
         evaluated = rows + 3 * 0.5 * (1e-6 + 4 * 1e-7)
-        assert cost.seconds(cell, rates=RATES) == pytest.approx(100 * update + evaluated)
-        assert cost.of_an_update(cell, rates=RATES) == pytest.approx(cost.seconds(cell, rates=RATES) / 100)
+        whole = cost.seconds(cell, "compiled", rates=RATES)
+        assert whole == pytest.approx(100 * update + evaluated)
+        assert cost.of_an_update(cell, "compiled", rates=RATES) == pytest.approx(whole / 100)
 
 
 def test_each_engine_has_its_own_costs_and_a_stack_shares_what_is_done_once() -> None:
     softmax, network = cells(model={"kind": "softmax"})[0], cells()[0]
-    assert cost.engine_of(network) == "compiled" and cost.engine_of(cells(optimizer={"kind": "adam"})[0]) == "reference"
+    assert cost.of_an_update(network, "compiled", 16, RATES) == cost.of_an_update(network, "compiled", 1, RATES)
     assert RATES.costs("compiled", softmax) == RATES.layer and RATES.costs("compiled", network) == RATES.compiled
-    alone, together = RATES.stacked.of(network), RATES.stacked.of(network, 16)
+    alone, together = (RATES.stacked.of(cost.features(network, k)) for k in (1, 16))
     assert together - 16 * alone == pytest.approx(-15 * (2e-4 + 4 * 2e-5))
     on_a_gpu = RATES.model_copy(update={"layer": None, "compiled": None})
     assert on_a_gpu.costs("compiled", network) == RATES.reference

@@ -6,6 +6,7 @@ import pytest
 from batchlab import cost
 from batchlab.cell import Cell
 from batchlab.cost import Costs, Rates
+from batchlab.engines import plan
 from batchlab.estimate import Workplace, eta
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
@@ -27,7 +28,7 @@ def cells(**changes: Any) -> tuple[Cell, ...]:
 
 
 def work(own: tuple[Cell, ...], rates: Rates = cost.TYPICAL) -> float:
-    return sum(cost.seconds(cell, rates=rates) for cell in own)
+    return sum(cost.seconds(cell, plan([cell], "cpu")[0], rates=rates) for cell in own)
 
 
 def test_nothing_is_known_while_nothing_is_measured() -> None:
@@ -69,6 +70,13 @@ def test_cells_for_the_processor_are_planned_by_its_rates_on_a_machine_with_a_gp
     for device, rates in (("cpu", slow), ("auto", fast)):
         (own,) = cells(engine="reference", device=device, batch_sizes=[4], seeds=1)
         assert place.plan([own])[2] == [cost.of_an_update(own, "reference", rates=rates)]
+
+
+def test_each_worker_counts_where_many_are_alike() -> None:
+    rates = Rates(reference=Costs(update=0.5), stacked=Costs(update=1.0))
+    own = cells(engine="reference")
+    places = [Workplace(f"cuda:{i}", {"cuda": rates}, {"reference": 1.0 + i}) for i in range(3)]
+    assert eta(own, [*places, Workplace(rates={"cpu": rates})]) == pytest.approx(work(own, rates) / (1 + 2 + 3 + 1))
 
 
 def test_work_is_in_the_order_of_the_cells() -> None:

@@ -42,6 +42,14 @@ def test_what_was_recorded_before_is_trained_anew_and_nothing_is_there_twice(ben
         assert (cell["shared_with"], cell["rewind"]) == (0, 1)
 
 
+def test_a_cell_that_has_ended_stays_ended(bench: Bench) -> None:
+    experiment = stacked(bench, 4)
+    lease = bench.hold()
+    bench.sql("UPDATE cells SET status = 'cancelled' WHERE id = :id", id=lease.cells[3].id)
+    claims.fail(bench.engine, lease, "out_of_memory", "")
+    assert [cell["status"] for cell in bench.cells(experiment)] == ["queued", "queued", "queued", "cancelled"]
+
+
 def test_a_single_cell_and_one_that_has_a_state_fail(bench: Bench) -> None:
     alone = bench.submit()
     claims.fail(bench.engine, bench.hold(), "out_of_memory", "needs 3 GB")

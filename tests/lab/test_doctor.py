@@ -5,10 +5,13 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from batchlab import calibration
+from batchlab.cost import Costs, Rates
 from batchlab_db.settings import Settings
 from batchlab_lab import doctor
 from batchlab_lab.home import Home
 from batchlab_lab.servers import Postgres
+from batchlab_worker import device, fleet
 from pydantic import SecretStr
 
 Usage = namedtuple("Usage", "total used free")
@@ -31,6 +34,30 @@ def test_a_machine_that_runs_these_tests_is_well(settings: Settings) -> None:
 def test_looking_changes_nothing(tmp_path: Path) -> None:
     list(doctor.examine(Settings(home=tmp_path / "home")))
     assert not (tmp_path / "home").exists()
+
+
+def test_the_speed_is_told_once_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = doctor.speed(Settings(home=tmp_path))
+    assert "not measured yet" in before.detail and "--measure" in before.remedy
+    fast = Rates(reference=Costs(update=42e-6, array=2e-6, dense=6e-11), stacked=Costs(update=3e-4), misfit=0.1)
+    monkeypatch.setattr(calibration, "known", lambda *_: fast)
+    told = doctor.speed(Settings(home=tmp_path)).detail
+    assert "takes 42 µs and 2.0 µs for each array" in told and "one of a stack 300 µs" in told
+    assert (
+        "100 GFLOP/s" in told
+        and "may hold 1.0 GiB" in told
+        and told.endswith("right to 10% for the runs that they are from")
+    )
+
+
+def test_it_is_measured_anew_as_a_worker_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(fleet, "shares", lambda gpus: (2, 3))
+    monkeypatch.setattr(device, "set_threads", asked.append)
+    monkeypatch.setattr(calibration, "rates", lambda where, anew: asked.append((where, anew)))
+    doctor.measure_speed()
+    assert asked == [3, ("cuda:0" if device.gpu_is_there() else "cpu", True)]
 
 
 def test_a_database_and_a_broker_that_are_away_are_told(settings: Settings, tmp_path: Path) -> None:

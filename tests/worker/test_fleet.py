@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from batchlab_worker import device, fleet
@@ -18,6 +19,14 @@ def test_without_a_gpu_there_is_a_process_for_each_core_with_one_thread(monkeypa
     assert [p.name for p in programs] == ["worker-0", "worker-1", "worker-2", "worker-3"]
     assert {p.environ["BATCHLAB_THREADS"] for p in programs} == {"1"}
     assert all("CUDA_VISIBLE_DEVICES" not in p.environ for p in programs)
+
+
+def test_a_machine_with_little_memory_has_fewer_processes_with_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, cores=16)
+    for held, shares in ((4 << 30, (4, 4)), (1 << 29, (1, 16)), (1 << 40, (16, 1))):
+        monkeypatch.setattr(fleet.psutil, "virtual_memory", lambda held=held: SimpleNamespace(total=held))
+        assert fleet.shares() == shares
+        assert fleet.shares(3) == (3, 5) and fleet.shares(gpus=2) == (2, 8)
 
 
 def test_each_gpu_has_a_process_of_its_own_which_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from batchlab import cores
 from batchlab.errors import BatchlabError
+
+usable_cores = cores.usable_cores
 
 
 class NoDevice(BatchlabError):
@@ -80,13 +83,3 @@ def visible_gpus() -> tuple[str, ...]:
     count = int(answer.stdout) if answer.returncode == 0 else 0
     named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     return tuple(named[:count] if named else map(str, range(count)))
-
-
-def usable_cores(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Cores that this process may use: by its affinity and by the container's quota (cgroup v2)."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    try:
-        quota, period = cpu_max.read_text().split()
-    except OSError:
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

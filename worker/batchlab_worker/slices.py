@@ -115,10 +115,8 @@ class Slice(Stretch):
         self.train_seconds += block.train_seconds
 
     def _work(self, cells: Sequence[Cell]) -> list[float]:
-        engine = self.lease.engine
         rates = self.bench.trainers.rates_of(device.own(self.lease.device)) or cost.TYPICAL
-        together = 1 if engine in engines.IN_TURN else len(cells)
-        return [cost.of_an_update(cell, engine, together, rates) for cell in cells]
+        return [cost.of_an_update(cell, self.lease.engine, len(cells), rates) for cell in cells]
 
     def renew(self, phase: str) -> None:
         claims.renew(self.bench.engine, self.lease, phase)

@@ -58,9 +58,6 @@ NORMS = ("none", "group", "layer")
 PROBES = (GradNorm, UpdateNorm, ParamNorm, Distance, Position, MomentumParts, Direction, Roughness)
 MOST = {"cpu": 64, "cuda": 256}
 """Cells of a stack, by the kind of device."""
-MOST_BYTES = 2**30
-"""What the weights with all that goes with them, the rows of every split, and the rows of a batch may hold, where no
-rates are known."""
 COPIES = 10
 """Weights, gradient, memory of the optimizer, and what is made of them in an update."""
 GAIN = 1.25
@@ -95,7 +92,10 @@ def key(cell: Cell) -> str | None:
 
 
 def cohort_size(cells: Sequence[Cell], device: str, rates: "Rates | None" = None) -> int:
-    """How many of these cells, from the first, make a stack on `device`: alike, and few enough for the memory."""
+    """How many of these cells, from the first, make a stack on `device`: alike, and few enough for the memory, which
+    the weights with all that goes with them, the rows of every split, and the rows of a batch share."""
+    from batchlab.cost import TYPICAL
+
     first = cells[0]
     own = key(first)
     alike = list(takewhile(lambda cell: key(cell) == own, cells[: MOST[device.partition(":")[0]]]))
@@ -103,7 +103,7 @@ def cohort_size(cells: Sequence[Cell], device: str, rates: "Rates | None" = None
     row = prod(first.info.shape) + first.info.outputs
     each = 4 * (COPIES * weights + first.batch_size * row * _widening(first))
     tables = 4 * row * first.info.rows if first.dataset.held_out else 0
-    room, splits, n = MOST_BYTES if rates is None else rates.bytes, set[int](), 0
+    room, splits, n = (rates or TYPICAL).bytes, set[int](), 0
     for cell in alike:
         room -= each + (0 if cell.seed_of_split in splits else tables)
         splits.add(cell.seed_of_split)
