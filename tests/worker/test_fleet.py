@@ -10,6 +10,7 @@ from batchlab_worker import device, fleet
 
 def machine(monkeypatch: pytest.MonkeyPatch, *, cores: int, gpus: tuple[str, ...] = ()) -> None:
     monkeypatch.setattr(device, "usable_cores", lambda: cores)
+    monkeypatch.delenv("BATCHLAB_THREADS", raising=False)
     monkeypatch.setattr(device, "visible_gpus", lambda: gpus)
 
 
@@ -48,6 +49,13 @@ def test_a_number_asked_for_is_kept_and_shares_the_cores(monkeypatch: pytest.Mon
     programs = fleet.programs(3, output=tmp_path)
     assert [p.environ["BATCHLAB_THREADS"] for p in programs] == ["2", "2", "2"]
     assert programs[1].output == tmp_path / "worker-1.log"
+
+
+def test_the_setting_for_threads_holds_for_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, cores=8)
+    monkeypatch.setenv("BATCHLAB_THREADS", "2")
+    assert fleet.shares(1) == (1, 2)
+    assert {p.environ["BATCHLAB_THREADS"] for p in fleet.programs(3)} == {"2"}
 
 
 @pytest.mark.skipif(any(Path("/dev").glob("nvidia[0-9]*")), reason="this machine has a GPU")

@@ -1,5 +1,6 @@
 """The worker processes of one machine: one for each GPU, or one for each core."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,10 +30,10 @@ def programs(
 def shares(processes: int | None = None, gpus: int = 0) -> tuple[int, int]:
     """How many worker processes, and threads of each. Several processes of one thread train a sweep faster than one
     with several threads (`Rates.threads` says by how much less than their number those gain), as far as the memory
-    goes."""
+    goes. BATCHLAB_THREADS says otherwise of the threads."""
     cores = device.usable_cores()
     count = processes or gpus or max(1, min(cores, int(psutil.virtual_memory().total // PROCESS_BYTES)))
-    return count, max(1, cores // count)
+    return count, int(os.environ.get("BATCHLAB_THREADS", "0")) or max(1, cores // count)
 
 
 def _program(number: int, queues: Sequence[str], threads: int, gpu: str | None, output: Path | None) -> Program:
