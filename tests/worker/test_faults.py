@@ -18,7 +18,8 @@ from batchlab_worker.supervisor import EX_TEMPFAIL
 if TYPE_CHECKING:
     from conftest import Lab, WorkerProcess
 
-SWEEP: dict[str, Any] = {"batch_sizes": [4, 32], "momentum": 0.9, "budget": {"steps": 2500}}
+SWEEP: dict[str, Any] = {"batch_sizes": [4, 32], "momentum": 0.9, "budget": {"steps": 8000}}
+"""Long enough for a worker to be killed at each point, also on a fast processor."""
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 SPEC: dict[str, Any] = {
     "batch_sizes": [4, 32],
     "momentum": 0.9,
-    "budget": {"steps": 2500},
+    "budget": {"steps": 8000},
     "checkpoints": [{"kind": "last"}, {"kind": "best"}, {"kind": "trajectory", "points": 26}],
 }
+"""Long enough for a worker to be killed at each point, also on a fast processor."""
 SHORT = {"BATCHLAB_SLICE_SECONDS": "0.1", "BATCHLAB_BLOCK_SECONDS": "0.02"}
 KEPT = """
     SELECT c.ordinal, k.step, k.labels, k.sha256 FROM kept k JOIN cells c ON c.id = k.cell_id

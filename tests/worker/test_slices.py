@@ -1,5 +1,6 @@
 """What ends a slice, with the database real and, where a device or the code must fail, an engine that does."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -278,6 +279,58 @@ def test_whoever_was_fenced_between_two_blocks_writes_nothing_more(
     assert run_slice(bench) == "fenced"
     cell = cell_of(lab, experiment)
     assert (cell.status, cell.steps_done) == ("cancelled", 2)
+
+
+def test_of_cells_together_a_block_is_stored_while_the_next_is_trained(
+    lab: "Lab", bench: Bench, script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = lab.submit(seeds=2, engine="compiled")
+    record, training, stored = claims.record, threading.Event(), []
+
+    def patient(engine: Any, lease: Any, block: Block, *more: Any, **named: Any) -> None:
+        if not stored:
+            assert training.wait(10.0)
+        record(engine, lease, block, *more, **named)
+        stored.append(block.cells[0].steps_done)
+
+    def going_on(step: int) -> None:
+        if step == 2:
+            training.set()
+        if step == 5:
+            bench.control.leave()
+
+    monkeypatch.setattr(claims, "record", patient)
+    script(going_on)
+    assert run_slice(bench) == "stopped"
+    assert stored == [1, 2, 3, 4, 5]
+    steps = lab.ask("SELECT steps_done FROM cells WHERE experiment_id = :id ORDER BY ordinal", id=experiment)
+    assert steps == [(5,), (0,)]
+
+
+@pytest.mark.parametrize("after", ["training", "an error"])
+def test_of_cells_together_a_lease_lost_under_a_block_ends_the_slice(
+    lab: "Lab", bench: Bench, script: Callable[..., None], monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    experiment = lab.submit(seeds=2, engine="compiled")
+    record, training = claims.record, threading.Event()
+
+    def late(engine: Any, lease: Any, block: Block, *more: Any, **named: Any) -> None:
+        if block.cells[0].steps_done == 2:
+            assert training.wait(10.0)
+            experiments.cancel(lab.engine, experiment)
+        record(engine, lease, block, *more, **named)
+
+    def going_on(step: int) -> None:
+        if step == 3:
+            training.set()
+            if after == "an error":
+                raise ZeroDivisionError
+
+    monkeypatch.setattr(claims, "record", late)
+    script(going_on)
+    assert run_slice(bench) == "fenced"
+    cells = lab.ask("SELECT status, steps_done FROM cells WHERE experiment_id = :id ORDER BY ordinal", id=experiment)
+    assert cells == [("cancelled", 1), ("cancelled", 0)]
 
 
 def test_a_large_state_is_not_saved_with_every_block_and_nothing_is_lost_by_it(

@@ -5,7 +5,8 @@ Whatever goes wrong in between is caught (`stretch`) and ends in one of the outc
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from batchlab import cost, engines, state
@@ -18,11 +19,15 @@ from batchlab_db.errors import Fenced
 from batchlab_db.leases import Lease
 
 from batchlab_worker import crash, device
+from batchlab_worker.behind import Behind
 from batchlab_worker.bench import Bench
 from batchlab_worker.hold import Hold
 from batchlab_worker.pace import Pace
 from batchlab_worker.stretch import Outcome, Stretch, free_memory
 
+SHORTER = 4
+"""Blocks of cells together are so many times as short: a cohort may be a second of work, and what is not stored at its
+end is waited for."""
 log = structlog.get_logger("batchlab.slice")
 
 
@@ -86,21 +91,31 @@ class Slice(Stretch):
         size = None if lease.checkpoint is None else len(lease.checkpoint)
         pace = Pace(settings.slice_seconds, settings.checkpoint_bytes_inline, size)
         engine = engines.by_name(lease.engine)
-        for block, snapshot in engine.train(
-            cells, data, before, device=device.own(lease.device), block_seconds=settings.block_seconds
-        ):
-            hold.moved("train")
-            over = pace.over() or self.bench.control.leaving
-            self._record(block, snapshot, hold, pace, save=over)
-            if over or lease.finished:
-                return
-        raise RuntimeError(f"the engine {engine.name} stopped before its cells had ended")
+        # A cell alone is not trained while its last block is stored: its seconds are its own.
+        together, over = len(cells) > 1, False
+        seconds = settings.block_seconds / (SHORTER if together else 1)
+        with Behind(apart=together) as behind:
+            for block, snapshot in engine.train(
+                cells, data, before, device=device.own(lease.device), block_seconds=seconds
+            ):
+                hold.moved("train")
+                behind.wait()
+                over = pace.over() or self.bench.control.leaving
+                behind.run(self._recording(block, snapshot, hold, pace, save=over))
+                if over or lease.finished:
+                    break
+        if not over and not lease.finished:
+            raise RuntimeError(f"the engine {engine.name} stopped before its cells had ended")
 
-    def _record(self, block: Block, snapshot: Snapshot, hold: Hold, pace: Pace, *, save: bool) -> None:
+    def _recording(self, block: Block, snapshot: Snapshot, hold: Hold, pace: Pace, *, save: bool) -> Callable[[], None]:
+        """What stores the block, with the state after it, which is taken now, where one is due."""
         began = time.monotonic()
         # What is kept is never taken back: the state goes with it.
         settled = any(cell.ending is not None or cell.kept for cell in block.cells.values())
         checkpoint = state.to_bytes(snapshot()) if save or settled or pace.due() else None
+        return partial(self._record, block, checkpoint, hold, pace, began)
+
+    def _record(self, block: Block, checkpoint: bytes | None, hold: Hold, pace: Pace, began: float) -> None:
         crash.point("before-block")
         if checkpoint is not None:
             crash.point("before-checkpoint")
