@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from batchlab.cell import Cell
-from batchlab.engines.tally import Best, Tally
+from batchlab.engines.tally import SIGNS, Best, Tally
 
 Cells = Callable[..., tuple[Cell, ...]]
 
@@ -60,6 +60,22 @@ def test_the_first_of_equal_best_values_stays() -> None:
     for step, value in enumerate([3.0, math.nan, 1.0, 1.0, -math.inf, 2.0]):
         best.offer(value, step, -1)
     assert (best.value, best.step) == (1.0, 2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_evaluations_in_a_row_count_as_each_of_them_would(seed: int) -> None:
+    draws = np.random.default_rng(seed)
+    together, alone, step = Tally(), Tally(), 0
+    for n in draws.integers(0, 9, 8):
+        # Few values, so that some are equal; the first evaluation is that of the initial weights.
+        values = {name: draws.choice([0.1, 0.25, 0.5, math.nan, math.inf, -math.inf], n) for name in SIGNS}
+        steps = np.arange(step, step + 3 * n, 3)
+        together.evaluated_all(steps, values)
+        for i in range(n):
+            alone.evaluated(int(steps[i]), {name: float(column[i]) for name, column in values.items()})
+        assert repr(together) == repr(alone)
+        step += 3 * n
+    assert together.best["val_loss"].step is not None
 
 
 def test_the_initial_weights_are_no_candidate_for_the_best(cells: Cells) -> None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from batchlab import streams
 from batchlab.datasets.base import Arrays, DatasetKind
 
-CHUNK = 4096
-"""Rows whose moments are taken at once."""
+CHUNK = 1024
+"""Rows whose moments are taken at once: few enough for a cache."""
 Part = tuple[NDArray[Any], NDArray[Any]]
 """Rows and their labels."""
 

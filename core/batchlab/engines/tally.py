@@ -32,6 +32,13 @@ class Best:
         if math.isfinite(value) and (self.value is None or sign * value > sign * self.value):
             self.value, self.step = value, step
 
+    def offer_all(self, values: NDArray[np.float64], steps: NDArray[np.int64], sign: int) -> None:
+        """Take the first best of these values (m,), if it is better."""
+        finite = np.isfinite(values)
+        if finite.any():
+            place = int(np.where(finite, sign * values, -np.inf).argmax())
+            self.offer(float(values[place]), int(steps[place]), sign)
+
 
 @dataclass
 class Tally:
@@ -95,6 +102,14 @@ class Tally:
         if step > 0:
             for name, sign in SIGNS.items():
                 self.best[name].offer(values.get(name, math.nan), step, sign)
+
+    def evaluated_all(self, steps: NDArray[np.int64], values: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take in evaluations (m,) in a row, of the metrics in `EVALUATED`, as `evaluated` takes in each."""
+        if len(steps):
+            self.last = {name: float(column[-1]) for name, column in values.items()}
+        taken = steps > 0
+        for name in SIGNS.keys() & values.keys():
+            self.best[name].offer_all(values[name][taken], steps[taken], SIGNS[name])
 
     def watch(self, cell: Cell, step: int, values: Mapping[str, float], seconds: float) -> None:
         """Note where the cell's target is first reached: after `step` updates and so many seconds of training."""

@@ -16,49 +16,55 @@ from batchlab.datasets import Arrays, Part, Split, split
 from batchlab.engines import batches
 from batchlab.engines.base import Float32s
 from batchlab.engines.compiled import dense, layer
+from batchlab.engines.compiled.loop import Loop, empty
+from batchlab.engines.compiled.maths import SGEMM
 from batchlab.engines.compiled.support import small
 from batchlab.init import network
 from batchlab.models import Mlp
 
 ORDERS_BYTES = 2**26
 """Orders that are kept for the next cell of the same seed."""
-ACTIVATIONS = {"relu": dense.RELU, "tanh": dense.TANH, "sigmoid": dense.SIGMOID}
+ACTIVATIONS = {"relu": None, "tanh": dense.TANH, "sigmoid": dense.SIGMOID}
 
 
-class Layer:
+class Layer(Loop):
     """One small linear layer: loops along the rows."""
 
-    advance = staticmethod(layer.advance)
-    evaluate = staticmethod(layer.evaluate)
+    _loop = staticmethod(layer.loop)
 
     def __init__(self, cell: Cell) -> None:
         inputs, outputs = prod(cell.info.shape), cell.info.outputs
         bias = bool(getattr(cell.model, "bias", True))
-        g, moved = empty(outputs * (inputs + 1)), np.zeros(3)
+        g = empty(outputs * (inputs + 1))
         z, top, sums = empty(outputs, layer.ROWS), empty(layer.ROWS), empty(layer.ROWS)
-        self.net = (bias, z, top, sums, g, moved, empty(inputs, cell.rows), empty(outputs, cell.rows))
-        """Whether there is a bias, and room for outputs, largest outputs, sums, gradient, norms, and an epoch."""
+        self.net = (inputs, outputs, bias, z, top, sums, g, empty(inputs, cell.rows), empty(outputs, cell.rows))
+        """Inputs, outputs, whether there is a bias, and room for outputs, largest outputs, sums, gradient, an epoch."""
 
     def train(self, part: Part, cell: Cell) -> tuple[Any, ...]:
-        """Rows to be trained on: inputs (D, N), targets (K, N)."""
+        """Rows to be trained on: inputs (D, N), targets (K, N), N."""
         x, y = part
-        return np.ascontiguousarray(_flat(x).T), np.ascontiguousarray(_targets(y, cell).T)
+        return np.ascontiguousarray(_flat(x).T), np.ascontiguousarray(_targets(y, cell).T), len(x)
 
     def table(self, part: Part, cell: Cell) -> tuple[Any, ...]:
-        """Rows to be evaluated, class by class, and where each class begins."""
+        """Rows to be evaluated, class by class: inputs, targets, where each class begins, N, and how many classes."""
         x, y = part
         if cell.info.classes is None:
-            return *self.train(part, cell), np.zeros(0, np.int64)
+            inputs, targets, n = self.train(part, cell)
+            return inputs, targets, np.zeros(1, np.int64), n, 0
         by_class = np.argsort(y, kind="stable")
         starts = np.searchsorted(y[by_class], np.arange(cell.info.classes + 1))
-        return *self.train((x[by_class], y[by_class]), cell), starts
+        inputs, targets, n = self.train((x[by_class], y[by_class]), cell)
+        return inputs, targets, starts, n, cell.info.classes
+
+    @staticmethod
+    def rows(table: tuple[Any, ...]) -> tuple[Any, ...]:
+        return table[0], table[1], table[3]
 
 
-class Dense:
+class Dense(Loop):
     """Fully connected layers: products by BLAS."""
 
-    advance = staticmethod(dense.advance)
-    evaluate = staticmethod(dense.evaluate)
+    _loop = staticmethod(dense.loop)
 
     def __init__(self, cell: Cell) -> None:
         widths: Sequence[int] = getattr(cell.model, "widths", ())
@@ -69,23 +75,30 @@ class Dense:
         compared = 0 if cell.loss == "cross_entropy" else taken
         room = empty(taken, sizes[0]), empty(compared, sizes[-1]), np.zeros(taken, np.int64)
         parameters = int(((sizes[:-1] + 1) * sizes[1:]).sum())
-        activation = ACTIVATIONS[getattr(cell.model, "activation", "relu")]
         self.net = (
-            sizes, activation, places, empty(places[-1]), empty(places[-1]),
-            empty(parameters), np.zeros(sizes.max()), np.zeros(3), unpacked(), *room,
+            len(sizes) - 1, sizes, places, empty(places[-1]), empty(places[-1]), empty(parameters),
+            np.zeros(sizes.max()), unpacked(), SGEMM, *room,
         )  # fmt: skip
-        """Sizes of the layers, activation, where each layer's outputs stand, and room for these, for the gradient of a
-        layer's inputs, for that of the parameters and of a layer's biases, for norms, how large products without
-        packing are, and room for the rows of a batch."""
+        """Layers, their sizes, where each one's outputs stand, and room for these, for the gradient of a layer's
+        inputs, for that of the parameters and of a layer's biases, how large products without packing are, BLAS'
+        product, and room for the rows of a batch."""
+        self.more = (ACTIVATIONS[getattr(cell.model, "activation", "relu")],)
 
     def train(self, part: Part, cell: Cell) -> tuple[Any, ...]:
-        """Inputs (N, D), what half squared errors compare with (N, K), classes (N,): what is not needed is empty."""
+        """Inputs (N, D), what half squared errors compare with (N, K), classes (N,), N, whether there are classes: what
+        is not needed is empty."""
         x, y = part
-        labels = np.zeros(0, np.int64) if cell.info.classes is None else np.ascontiguousarray(y, np.int64)
+        classes = cell.info.classes is not None
+        labels = np.ascontiguousarray(y, np.int64) if classes else np.zeros(0, np.int64)
         none = np.zeros((0, cell.info.outputs), np.float32)
-        return np.ascontiguousarray(_flat(x)), none if cell.loss == "cross_entropy" else _targets(y, cell), labels
+        targets = none if cell.loss == "cross_entropy" else _targets(y, cell)
+        return np.ascontiguousarray(_flat(x)), targets, labels, len(x), classes
 
     table = train
+
+    @staticmethod
+    def rows(table: tuple[Any, ...]) -> tuple[Any, ...]:
+        return table
 
 
 @cache
@@ -94,11 +107,6 @@ def unpacked() -> int:
     (`gemm_small_matrix_permit`), none elsewhere."""
     known = {lib.get("architecture") for lib in threadpool_info() if lib["internal_api"] == "openblas"}
     return 1_000_000 if known & {"SkylakeX", "Cooperlake", "SapphireRapids"} else 0
-
-
-def empty(*shape: int) -> Float32s:
-    """Room for so many numbers."""
-    return np.empty(shape, np.float32)
 
 
 def _flat(x: NDArray[Any]) -> Float32s:

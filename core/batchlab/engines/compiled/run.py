@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from batchlab.cell import Cell
 from batchlab.engines.base import CellBlock, Ending, Float32s
 from batchlab.engines.batches import settings
-from batchlab.engines.booking import columns, ending, kept_at_end, probe, single
+from batchlab.engines.booking import ending, kept_at_end, probe, single
+from batchlab.engines.compiled.maths import compiling
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
 from batchlab.engines.tally import Tally
 from batchlab.metrics import EVALUATED
@@ -39,14 +40,15 @@ class Run:
         self.ending: Ending | None = None
         self._speed = 0.0
         self._open()
-        self._advance(0)  # compiles what is not compiled yet: no part of anybody's training time
+        with compiling():
+            self._advance(0)  # compiles what is not compiled yet: no part of anybody's training time
 
     def _open(self) -> None:
         self.seconds = 0.0
         """Training seconds since the last block."""
         self._first = self.tally.done + 1
         self._updates: list[dict[str, Float32s]] = []
-        self._evaluated: list[tuple[int, dict[str, float]]] = []
+        self._evaluated: list[tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]] = []
 
     def resume(self, tally: Tally) -> None:
         """Go on from these totals."""
@@ -56,7 +58,7 @@ class Run:
     def evaluate_start(self) -> None:
         """Evaluate the initial parameters."""
         values = self._shelf.evaluated(self.w, self._evaluate)
-        self._take_evaluations([0], np.array(values).reshape(1, 4), np.zeros(0))
+        self._take_evaluations(np.zeros(1, np.int64), np.array(values).reshape(1, 4), np.zeros(0))
 
     def _evaluate(self, table: tuple[Any, ...]) -> tuple[float, float]:
         found: tuple[float, float] = self._loop.evaluate(self.w, self._loop.net, table, self._entropy)
@@ -123,23 +125,27 @@ class Run:
         tally.add(probed, n)
         tally.add_time(laps, cell)
         self.seconds += seconds
-        steps = [*range(done - done % cell.evaluate_every + cell.evaluate_every, done + n + 1, cell.evaluate_every)]
-        steps += [cell.steps] if done + n == cell.steps and cell.steps % cell.evaluate_every else []
-        self._take_evaluations(steps[: len(found)], found, laps)
+        every = cell.evaluate_every
+        steps = np.arange(done - done % every + every, done + n + every, every)
+        self._take_evaluations(np.minimum(steps, cell.steps)[: len(found)], found, laps)
         bad = None if math.isfinite(losses[-1]) else tally.done
         stopped = cell.target is not None and cell.target.stop and tally.target_step is not None
         self.ending = ending(cell, tally, bad, stopped, self._final, timing="block")
 
-    def _take_evaluations(self, steps: Sequence[int], found: NDArray[np.float64], laps: NDArray[np.float64]) -> None:
-        names = EVALUATED if self.cell.info.classes is not None else ("train_loss", "val_loss")
-        places = [EVALUATED.index(name) for name in names]
-        before = self.tally.done - len(laps)
-        for step, row in zip(steps, found, strict=True):
-            values = dict(zip(names, row[places].tolist(), strict=True))
-            self._evaluated.append((step, values))
-            self.tally.evaluated(step, values)
-            if self.cell.target is not None and self.tally.target_step is None:  # else the sum would be for nothing
-                self.tally.watch(self.cell, step, values, self.tally.train_seconds - float(laps[step - before :].sum()))
+    def _take_evaluations(
+        self, steps: NDArray[np.int64], found: NDArray[np.float64], laps: NDArray[np.float64]
+    ) -> None:  # fmt: skip
+        cell, tally = self.cell, self.tally
+        names = EVALUATED if cell.info.classes is not None else ("train_loss", "val_loss")
+        values = {name: found[:, EVALUATED.index(name)] for name in names}
+        self._evaluated.append((steps, values))
+        tally.evaluated_all(steps, values)
+        before = tally.done - len(laps)
+        if cell.target is not None:
+            for i, step in enumerate(steps.tolist()):
+                if tally.target_step is None:  # else the sum would be for nothing
+                    own = {name: float(column[i]) for name, column in values.items()}
+                    tally.watch(cell, step, own, tally.train_seconds - float(laps[step - before :].sum()))
 
     def _final(self) -> dict[str, float]:
         """What is evaluated at the end alone: the test part, where it is not the validation set."""
@@ -158,20 +164,23 @@ class Run:
 
     def close(self) -> CellBlock:
         """What was measured since the last block; opens the next."""
-        updates: Mapping[str, Float32s] = {
-            name: np.concatenate([part[name] for part in self._updates]) for name in (self._updates or [{}])[0]
-        }
+        evaluated = _joined([values for _, values in self._evaluated])
         block = CellBlock(
             self._first,
-            updates,
-            np.array([step for step, _ in self._evaluated], np.int64),
-            columns(self._evaluated),
+            _joined(self._updates),
+            np.concatenate([np.zeros(0, np.int64), *(steps for steps, _ in self._evaluated)]),
+            {name: single(values) for name, values in evaluated.items()},
             self.tally.done,
             self.ending,
             kept_at_end(self.cell, self.ending, self.tally.done, self._weights),
         )
         self._open()
         return block
+
+
+def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Stretches one after the other, by metric."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
 def _sizes(cell: Cell, done: int, n: int) -> NDArray[np.int64]:

@@ -5,18 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from batchlab.engines.compiled.maths import inner, within
+from batchlab.engines.compiled.maths import inner
 
 
 @inner
-def step(w: Any, v: Any, g: Any, rate: Any, momentum: Any, nesterov: bool, decay: Any, sums: Any) -> None:
+def step(
+    w: Any, v: Any, g: Any, n: int, rate: Any, momentum: Any, nesterov: bool, decay: Any, norms: Any, apart: int
+) -> None:  # fmt: skip
     """One parameter's step as torch.optim.SGD takes it: `g += decay w; v = m v + g; w -= rate (v, or g + m v)`.
 
-    `w`, `v`, `g`: vectors, float32; `v` is left alone without momentum. Into `sums` (3,) go the sums of squares of the
+    `w`, `v`, `g`: n numbers each; `v` is left alone without momentum. Into `norms`, so far apart, go the norms of the
     gradient before decay, of the weights before the step, and of what the weights moved.
     """
     of_g, of_w, of_u = 0.0, 0.0, 0.0
-    for i in range(w.size):
+    for i in range(n):
         before, slope = w[i], g[i]
         of_g += np.float64(slope) * np.float64(slope)
         of_w += np.float64(before) * np.float64(before)
@@ -28,11 +30,4 @@ def step(w: Any, v: Any, g: Any, rate: Any, momentum: Any, nesterov: bool, decay
         moved = np.float64(now - before)
         of_u += moved * moved
         w[i] = now
-    sums[0], sums[1], sums[2] = of_g, of_w, of_u
-
-
-@within
-def keep(sums: Any, norms: Any, parameter: int) -> None:
-    """Put the roots of a step's three sums into the parameter's column."""
-    for j in range(3):
-        norms[j, parameter] = sqrt(sums[j])
+    norms[0], norms[apart], norms[2 * apart] = sqrt(of_g), sqrt(of_w), sqrt(of_u)
