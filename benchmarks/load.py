@@ -171,7 +171,7 @@ def browser_seconds(address: str) -> list[float]:
             tab = context.new_page()
             began = time.perf_counter()
             tab.goto(address)
-            tab.wait_for_function(f"document.querySelectorAll('tbody tr').length >= {PAGE_CELLS}", polling=10)
+            tab.locator("tbody tr").nth(PAGE_CELLS - 1).wait_for(state="attached")
             took.append(time.perf_counter() - began)
             context.close()
         browser.close()

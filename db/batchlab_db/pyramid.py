@@ -27,8 +27,8 @@ FEW = 8
 class Buckets:
     """Buckets in order of their steps: `index` and `last` (k,), the others (.., k), one row a series.
 
-    `last` is the last stored step of the bucket. A bucket without a finite value has `least` inf, `greatest` -inf,
-    `total` 0 and `count` 0.
+    `count` may be one row for all. `last` is the last stored step of the bucket. A bucket without a finite value has
+    `least` inf, `greatest` -inf, `total` 0 and `count` 0.
     """
 
     index: Steps
@@ -42,6 +42,9 @@ class Buckets:
     def of_values(cls, steps: Steps, values: Float32s) -> Self:
         """Every value a bucket of its own (level 0): steps (n,), values (.., n)."""
         finite = np.isfinite(values)
+        if finite.all():
+            ones = np.ones((*(1,) * (values.ndim - 1), len(steps)), np.int64)
+            return cls(steps, steps, values, values, values.astype(np.float64), ones)
         least = np.where(finite, values, np.float32(np.inf))
         greatest = np.where(finite, values, np.float32(-np.inf))
         return cls(
@@ -81,8 +84,9 @@ class Buckets:
 
     def packed(self) -> Float32s:
         """As it is stored: (.., k, 4) least, greatest, mean, count; NaN, NaN, NaN, 0 where no value is finite."""
-        packed = np.stack([self.least, self.greatest, self.mean, self.count], axis=-1).astype(np.float32)
-        packed[self.count == 0, :2] = np.nan
+        count = np.broadcast_to(self.count, self.least.shape)
+        packed = np.stack([self.least, self.greatest, self.mean, count], axis=-1, dtype=np.float32, casting="same_kind")
+        packed[count == 0, :2] = np.nan
         return packed
 
     @classmethod
