@@ -50,7 +50,7 @@ UNSTABLE: dict[str, Any] = {
     "evaluate": {"every_epochs": 1},
 }
 """Two cells, one of which diverges."""
-LONG: dict[str, Any] = {**SECTORS, "name": "long", "tags": [], "batch_sizes": [1, 2], "budget": {"epochs": 5000}}
+LONG: dict[str, Any] = {**SECTORS, "name": "long", "tags": [], "batch_sizes": [1, 2], "budget": {"epochs": 20_000}}
 """Trains for minutes: for what is watched and then cancelled."""
 
 

@@ -19,7 +19,7 @@ SPEC: dict[str, Any] = {
     "model": {"kind": "softmax"},
     "batch_sizes": [1, 2],
     "lr": {"rule": "fixed", "base": 0.5},
-    "budget": {"epochs": 2000},
+    "budget": {"epochs": 20_000},
     "evaluate": {"every_steps": 200},
 }
 
@@ -60,7 +60,7 @@ def test_text_that_is_no_json_says_where_it_breaks(visit: Opened) -> None:
 def test_a_pasted_spec_tells_its_cost_runs_and_its_curve_grows(visit: Opened, client: Client) -> None:
     page = visit("#/new")
     spec_area(page).fill(json.dumps(SPEC))
-    expect(page.locator(".plan .numbers")).to_contain_text(re.compile("2cells.*2.400.000updates"))
+    expect(page.locator(".plan .numbers")).to_contain_text(re.compile("2cells.*24.000.000updates"))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_role("heading", name="pasted")).to_be_visible()
     expect(status(page)).to_have_text("running")
