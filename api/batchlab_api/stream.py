@@ -5,7 +5,6 @@ Streams that look at the same things share one read.
 """
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
 SHARE, LONGEST_PAUSE = 1 / 5, 0.5
-"""Of a core, that looking may take: where it takes longer, the next look comes later, up to so many seconds."""
+"""Of the time, that looking may take: where it takes longer, looks come less often, up to so many seconds apart."""
 RETRY_MILLISECONDS = 2000
 
 
@@ -170,9 +169,7 @@ class Hub:
         self.pulse, self._points, self._max = pulse, points, max_streams
         self._streams: set[Stream] = set()
         self._stopping = False
-        self._due = 0.0
-        """Monotonic time of the next look."""
-        self.poller = Every("events", POLL_SECONDS, self._look)
+        self.poller = Every("events", POLL_SECONDS, self.poll, share=SHARE, longest=LONGEST_PAUSE)
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -190,7 +187,6 @@ class Hub:
             raise ProblemError("busy", detail, headers={"Retry-After": "5"})
         stream = Stream(watch, Seen(cursor))
         self._streams.add(stream)
-        self._due = 0.0
         self.poller.now()
         return stream
 
@@ -211,12 +207,6 @@ class Hub:
                 watched[stream.watch.experiment].append(stream)
         for experiment, streams in watched.items():
             self._tell(experiment, streams)
-
-    def _look(self) -> None:
-        began = time.monotonic()
-        if began >= self._due:
-            self.poll()
-            self._due = began + min((time.monotonic() - began) / SHARE, LONGEST_PAUSE)
 
     def _tell(self, experiment: str, streams: list[Stream]) -> None:
         try:

@@ -140,6 +140,13 @@ def test_a_thread_can_be_hurried_and_stopped_while_it_waits() -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 0.1), (0.01, 0.1), (0.05, 0.2), (0.1, 0.4), (0.2, 0.3), (2.0, 0.1)])
+def test_calls_that_take_long_come_less_often_up_to_a_limit(took: float, pause: float) -> None:
+    thread = Every("test", 0.1, lambda: None, share=1 / 5, longest=0.5)
+    assert thread.pause(took) == pytest.approx(pause)
+    assert Every("test", 0.1, lambda: None).pause(took) == 0.1
+
+
 def test_a_process_dies_at_the_named_pass_through_a_point_and_nowhere_else() -> None:
     code = "from batchlab_worker import crash\nfor n in range(3): crash.point('claim'); crash.point('after-block')"
     run = subprocess.run(

@@ -2,7 +2,6 @@
 
 import argparse
 import faulthandler
-import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logs.configure()
     faulthandler.enable()
-    device.set_threads(int(os.environ.get("BATCHLAB_THREADS", "0")) or device.usable_cores())
+    device.set_threads(device.threads(device.usable_cores()))
     device.warm_up()
     try:
         bench = make_bench(Settings(), options.name, options.queues.split(","))

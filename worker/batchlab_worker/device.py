@@ -51,6 +51,11 @@ def gpu_is_there() -> bool:
     return torch.cuda.is_available()
 
 
+def threads(otherwise: int) -> int:
+    """How many threads BATCHLAB_THREADS gives a worker; where it says nothing, `otherwise`."""
+    return int(os.environ.get("BATCHLAB_THREADS", "0")) or otherwise
+
+
 def set_threads(threads: int) -> None:
     """Let torch use so many threads. Results depend on their number bit for bit, so it is part of the fingerprint."""
     import torch

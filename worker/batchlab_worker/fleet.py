@@ -1,6 +1,5 @@
 """The worker processes of one machine: one for each GPU, or one for each core."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ def shares(processes: int | None = None, gpus: int = 0) -> tuple[int, int]:
     goes. BATCHLAB_THREADS says otherwise of the threads."""
     cores = device.usable_cores()
     count = processes or gpus or max(1, min(cores, int(psutil.virtual_memory().total // PROCESS_BYTES)))
-    return count, int(os.environ.get("BATCHLAB_THREADS", "0")) or max(1, cores // count)
+    return count, device.threads(max(1, cores // count))
 
 
 def _program(number: int, queues: Sequence[str], threads: int, gpu: str | None, output: Path | None) -> Program:

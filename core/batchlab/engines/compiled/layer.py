@@ -110,7 +110,7 @@ def loop(
 ) -> tuple[int, int]:  # fmt: skip
     """As `loop.Loop.advance` says; all that ends in `_at`, and what `Layer` calls room or rows, are addresses."""
     inputs, outputs, bias, z_at, _, _, g_at, epoch_x, epoch_t = net
-    x_at, t_at, rows = data
+    x_at, t_at, rows, _, _ = data
     batch_size, done, count, every, steps, tables_first = plan
     nesterov, decay, summed = rule
     column, bound, sign = watch
@@ -127,7 +127,7 @@ def loop(
         if due > 0:
             for part in range(due):
                 # Class by class: a row's label is its class.
-                xv, tv, starts_at, held, classes = tables[part]
+                xv, tv, held, starts_at, classes = tables[part]
                 xe, te, starts, lost, right = floats(xv), floats(tv), longs(starts_at), 0.0, 0.0
                 for c in range(classes if classes else 1):
                     end, label = (starts[c + 1], c) if classes else (held, -1)

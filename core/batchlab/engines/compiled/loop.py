@@ -14,11 +14,12 @@ class Loop:
 
     _loop: Callable[..., tuple[int, int]]
     net: tuple[Any, ...]
+    """What the loop knows of the network, and room for what it works on."""
     more: tuple[Any, ...] = ()
     """What this loop is told beside."""
 
     def advance(
-        self, w: Float32s, v: Float32s, net: tuple[Any, ...], data: tuple[Any, ...], tables: Sequence[tuple[Any, ...]],
+        self, w: Float32s, v: Float32s, data: tuple[Any, ...], tables: Sequence[tuple[Any, ...]],
         orders: NDArray[np.int64], batch_size: int, done: int, rates: Float32s, momenta: Float32s,
         rule: tuple[Any, ...], every: int, steps: int, watch: tuple[int, float, int],
         losses: Float32s, norms: NDArray[np.float64], found: NDArray[np.float64], spent: NDArray[np.int64],
@@ -40,26 +41,19 @@ class Loop:
         nesterov, decay, entropy, summed = rule
         plan = (batch_size, done, len(rates), every, steps, first)
         return self._loop(
-            address(w), address(v), addresses(net), addresses(data), tuple(map(addresses, tables)),
+            address(w), address(v), addresses(self.net), addresses(data), tuple(map(addresses, tables)),
             address(orders) if orders.size else 0, plan, address(rates), address(momenta), (nesterov, decay, summed),
             None if entropy else 1, watch, address(losses), address(norms), address(found), address(spent),
             *self.more,
         )  # fmt: skip
 
-    def evaluate(self, w: Float32s, net: tuple[Any, ...], table: tuple[Any, ...], entropy: bool) -> tuple[float, float]:
+    def evaluate(self, w: Float32s, table: tuple[Any, ...], entropy: bool) -> tuple[float, float]:
         """Mean loss and the share of rows classified right, of what `table` made."""
         none, found, orders = empty(0), np.zeros(4), np.zeros((1, 0), np.int64)
         rule, watch = (False, np.float32(0.0), entropy, False), (-1, 0.0, 1)
         room = none, np.zeros(0), found, np.zeros(2, np.int64)
-        self.advance(
-            w, w, net, self.rows(table), (table, table), orders, 1, 0, none, none, rule, 1, 1, watch, *room, first=1
-        )
+        self.advance(w, w, table, (table, table), orders, 1, 0, none, none, rule, 1, 1, watch, *room, first=1)
         return float(found[0]), float(found[1])
-
-    @staticmethod
-    def rows(table: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What of a table is trained on."""
-        raise NotImplementedError
 
 
 def address(a: NDArray[Any]) -> int:

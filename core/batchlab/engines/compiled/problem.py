@@ -41,24 +41,20 @@ class Layer(Loop):
         """Inputs, outputs, whether there is a bias, and room for outputs, largest outputs, sums, gradient, an epoch."""
 
     def train(self, part: Part, cell: Cell) -> tuple[Any, ...]:
-        """Rows to be trained on: inputs (D, N), targets (K, N), N."""
+        """Rows to be trained on: inputs (D, N), targets (K, N), N, and where each class begins, of which none is told:
+        (1,), 0."""
         x, y = part
-        return np.ascontiguousarray(_flat(x).T), np.ascontiguousarray(_targets(y, cell).T), len(x)
+        nowhere = np.zeros(1, np.int64)
+        return np.ascontiguousarray(_flat(x).T), np.ascontiguousarray(_targets(y, cell).T), len(x), nowhere, 0
 
     def table(self, part: Part, cell: Cell) -> tuple[Any, ...]:
-        """Rows to be evaluated, class by class: inputs, targets, where each class begins, N, and how many classes."""
+        """Rows to be evaluated, as those to be trained on; of classes one after the other, with where each begins."""
         x, y = part
         if cell.info.classes is None:
-            inputs, targets, n = self.train(part, cell)
-            return inputs, targets, np.zeros(1, np.int64), n, 0
+            return self.train(part, cell)
         by_class = np.argsort(y, kind="stable")
         starts = np.searchsorted(y[by_class], np.arange(cell.info.classes + 1))
-        inputs, targets, n = self.train((x[by_class], y[by_class]), cell)
-        return inputs, targets, starts, n, cell.info.classes
-
-    @staticmethod
-    def rows(table: tuple[Any, ...]) -> tuple[Any, ...]:
-        return table[0], table[1], table[3]
+        return *self.train((x[by_class], y[by_class]), cell)[:3], starts, cell.info.classes
 
 
 class Dense(Loop):
@@ -95,10 +91,6 @@ class Dense(Loop):
         return np.ascontiguousarray(_flat(x)), targets, labels, len(x), classes
 
     table = train
-
-    @staticmethod
-    def rows(table: tuple[Any, ...]) -> tuple[Any, ...]:
-        return table
 
 
 @cache

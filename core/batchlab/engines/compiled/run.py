@@ -61,7 +61,7 @@ class Run:
         self._take_evaluations(np.zeros(1, np.int64), np.array(values).reshape(1, 4), np.zeros(0))
 
     def _evaluate(self, table: tuple[Any, ...]) -> tuple[float, float]:
-        found: tuple[float, float] = self._loop.evaluate(self.w, self._loop.net, table, self._entropy)
+        found: tuple[float, float] = self._loop.evaluate(self.w, table, self._entropy)
         return found
 
     @property
@@ -89,7 +89,7 @@ class Run:
         rates, momenta = settings(cell, done, n)
         began = perf_counter()
         taken, made = self._loop.advance(
-            self.w, self.v, self._loop.net, self._rows.train, self._rows.tables,
+            self.w, self.v, self._rows.train, self._rows.tables,
             self._shelf.orders(cell, done // cell.steps_per_epoch, (done + max(n, 1) - 1) // cell.steps_per_epoch),
             cell.batch_size, done, rates.astype(np.float32), momenta.astype(np.float32), self._rule(),
             cell.evaluate_every, cell.steps, self._watch(), losses, norms, found, spent,
