@@ -30,7 +30,7 @@ from batchlab.datasets import Arrays
 from batchlab.expand import expand
 from batchlab.spec import parse_spec
 
-EDITION = 2
+EDITION = 3
 """Raised where what is measured changes, or how fast an engine is: rates of another edition are measured anew."""
 SHARE = 1 / 4
 """Of the memory that a process may count on, what a stack may hold."""

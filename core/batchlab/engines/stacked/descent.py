@@ -40,15 +40,16 @@ class Rule(ABC):
         return torch.tensor(values, dtype=self._stack.dtype, device=self._stack.device)[:, None]
 
     def _empty(self) -> Tensor:
-        return torch.zeros_like(self._stack.weights, requires_grad=False)
+        return torch.zeros_like(self._stack.weights)
 
     @abstractmethod
     def numbers(self, done: Numbers, rates: Numbers, momenta: Numbers) -> list[Numbers]:
         """What the steps after `done` (n,) updates take that changes in time: each (n, K), from such rates, momenta."""
 
     @abstractmethod
-    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor) -> Tensor:
-        """What the update takes off the weights, (K, P); `numbers` (how many, K, 1) are those of the update."""
+    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor, alive: Tensor) -> Tensor:
+        """The weights after the update, (K, P); `numbers` (how many, K, 1) are those of the update, and cells that are
+        not `alive` (K, 1) stay where they are. `memory` is changed in place or anew."""
 
 
 class Descent(Rule):
@@ -64,15 +65,16 @@ class Descent(Rule):
         moving = momenta > 0
         return [rates, momenta, moving.astype(np.float64), np.where(moving, momenta, 1.0)]
 
-    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor) -> Tensor:
+    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor, alive: Tensor) -> Tensor:
         rate, momentum, moving, kept = numbers
         if self._decay is not None:
             gradient = torch.addcmul(gradient, weights, self._decay)
         if not self.memory:
-            return torch.mul(gradient, rate)
+            return torch.where(alive, torch.addcmul(weights, gradient, rate, value=-1.0), weights)
         velocity = self.memory["velocity"].mul_(kept).addcmul_(gradient, moving)
         ahead = torch.addcmul(gradient, velocity, momentum) if self._nesterov else velocity
-        return torch.where(moving > 0, ahead, gradient).mul_(rate)
+        moves = torch.where(moving > 0, ahead, gradient)
+        return torch.where(alive, torch.addcmul(weights, moves, rate, value=-1.0), weights)
 
 
 class Moments(Rule):
@@ -90,7 +92,7 @@ class Moments(Rule):
         corrections = [1.0 - beta ** (done[:, None] + 1.0) for beta in self._betas]
         return [rates, rates / corrections[0], np.sqrt(corrections[1])]
 
-    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor) -> Tensor:
+    def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor, alive: Tensor) -> Tensor:
         rate, size, root = numbers
         if self._decay is not None and not self._decoupled:
             gradient = torch.addcmul(gradient, weights, self._decay)
@@ -99,9 +101,13 @@ class Moments(Rule):
         taken = (mean / square.sqrt().div_(root).add_(self._eps)).mul_(size)
         if self._decay is not None and self._decoupled:
             taken.addcmul_(weights, self._decay * rate)
-        return taken
+        return torch.where(alive, weights - taken, weights)
 
 
 def rule(stack: Stack) -> Rule:
-    """The rule of the stack's optimizer."""
+    """The rule of the stack's optimizer; on a GPU, what fuses its operations."""
+    if stack.device.type == "cuda":
+        from batchlab.engines.stacked import fused
+
+        return fused.rule(stack)
     return Descent(stack) if isinstance(stack.cells[0].optimizer, Sgd) else Moments(stack)

@@ -20,12 +20,12 @@ class Gauges:
         self._stack = stack
         needed = [probe.need for probe in stack.cells[0].probes if probe.need]
         self.needs: list[Need] = list(dict.fromkeys(needed))
-        self._start = stack.weights.detach().clone() if "distance" in self.needs else torch.zeros(())
+        self._start = stack.weights.clone() if "distance" in self.needs else torch.zeros(())
         self.memory: dict[str, Tensor] = {}
         if "change" in self.needs:
-            self.memory["log_loss"] = stack.weights.detach().new_full((len(stack),), math.nan)
+            self.memory["log_loss"] = stack.weights.new_full((len(stack),), math.nan)
         if "turn" in self.needs:
-            self.memory["gradient"] = torch.full_like(stack.weights, math.nan, requires_grad=False)
+            self.memory["gradient"] = torch.full_like(stack.weights, math.nan)
 
     def widths(self) -> dict[Need, int]:
         """How many columns each need has."""

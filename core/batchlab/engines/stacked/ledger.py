@@ -134,7 +134,7 @@ class _Closing:
         if self._test is None:
             self._test = self.stack.evaluate_test()
         found = {name: float(values[position]) for name, values in self._test.items()}
-        return found | final_position(cell, self.stack.shapes, self.stack.weights.detach()[position].tolist)
+        return found | final_position(cell, self.stack.shapes, self.stack.weights[position].tolist)
 
 
 def to_meta(ledger: Ledger) -> dict[str, Any]:

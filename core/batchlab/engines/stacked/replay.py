@@ -77,9 +77,10 @@ class Run:
 
     def take(self) -> None:
         """The updates, from the buffers to the buffer."""
-        for i, numbers in enumerate(self._numbers):
-            rows = None if self._rows is None else self._rows[i]
-            self._found[i].copy_(self._training.update(rows, numbers))
+        with self._training.in_place():
+            for i, numbers in enumerate(self._numbers):
+                rows = None if self._rows is None else self._rows[i]
+                self._found[i].copy_(self._training.update(rows, numbers))
 
     def __call__(self) -> Tensor:
         """Take the updates; what was measured is a copy, since the next run overwrites the buffer."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional
 
@@ -32,8 +32,8 @@ class Stack:
         self.shapes = {name: tuple(p.shape) for name, p in nets[0].named_parameters()}
         self.sizes = [p.numel() for p in nets[0].parameters()]
         drawn = [flat([p.detach() for p in net.parameters()]) for net in nets]
-        self.weights = torch.stack(drawn).to(device, self.dtype).requires_grad_()
-        self._net = nets[0].to(device, self.dtype)
+        self.weights = torch.stack(drawn).to(device, self.dtype)
+        self._net = _by_columns(nets[0].to(device, self.dtype))
         self._load(cell, data)
 
     def __len__(self) -> int:
@@ -65,13 +65,14 @@ class Stack:
         pairs = zip(self.shapes.items(), parts, strict=True)
         return {name: part.view(len(part), *shape) for (name, shape), part in pairs}
 
-    def outputs(self, x: Tensor, shared: bool) -> Tensor:
-        """What each network gives (K, rows, outputs): for the same rows `x` where they are shared, else for its own."""
+    def outputs(self, weights: dict[str, Tensor], x: Tensor, shared: bool) -> Tensor:
+        """What each network of these weights (`named`) gives (K, rows, outputs): for the same rows `x` where they are
+        shared, else for its own."""
 
         def one(parameters: dict[str, Tensor], rows: Tensor) -> Any:
             return functional_call(self._net, parameters, (rows,))
 
-        found: Tensor = vmap(one, in_dims=(0, None if shared else 0))(self.named(self.weights), x)
+        found: Tensor = vmap(one, in_dims=(0, None if shared else 0))(weights, x)
         return found
 
     def row_losses(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -84,12 +85,21 @@ class Stack:
         rows: Tensor = (outputs - targets).square().sum(2) / 2
         return rows
 
-    def losses(self, rows: Tensor | None) -> Tensor:
+    def losses(self, weights: dict[str, Tensor], rows: Tensor | None) -> Tensor:
         """What each cell makes smaller on its rows (K, B) of the training table, all where there are none: (K,)."""
         x, targets, _ = self._taken(self.train, rows)
-        outputs = self.outputs(x, rows is None and self.splits == 1)
+        outputs = self.outputs(weights, x, rows is None and self.splits == 1)
         each = self.row_losses(outputs, targets, self._cell.label_smoothing)
         return each.mean(1) if self._cell.reduction == "mean" else each.sum(1)
+
+    def gradient(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The losses of the cells on these rows (K,), and their gradient (K, P)."""
+        # A leaf for each parameter, and one copy at the end: backward through views of one leaf takes several.
+        leaves = {name: part.requires_grad_() for name, part in self.named(self.weights.detach()).items()}
+        with torch.enable_grad():
+            losses = self.losses(leaves, rows)
+            parts = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        return losses.detach(), torch.cat([part.flatten(1) for part in parts], 1)
 
     def _taken(self, table: Table, rows: Tensor | slice | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Inputs (shared: without the leading axis), targets and classes of the rows, of each cell's own split."""
@@ -136,7 +146,7 @@ class Stack:
         right = torch.zeros_like(loss)
         for first in range(0, n, most):
             x, targets, classes = self._taken(table, slice(first, min(first + most, n)))
-            outputs = self.outputs(x, self.splits == 1)
+            outputs = self.outputs(self.named(self.weights), x, self.splits == 1)
             loss += self.row_losses(outputs, targets).sum(1, dtype=torch.float64)
             if classes is not None:
                 right += (outputs.argmax(2) == classes).sum(1)
@@ -145,8 +155,23 @@ class Stack:
 
     def weights_of(self, position: int) -> Mapping[str, NDArray[Any]]:
         """Copies of one cell's parameters, by name."""
-        own = self.weights.detach()[position : position + 1]
+        own = self.weights[position : position + 1]
         return {name: value[0].cpu().numpy().copy() for name, value in self.named(own).items()}
+
+
+class _Columns(nn.Linear):
+    """The same outputs by products of weights and columns, whose gradient has the layout of the weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        columns = self.weight @ x.t()
+        return (columns if self.bias is None else columns + self.bias[:, None]).t()
+
+
+def _by_columns(net: nn.Module) -> nn.Module:
+    for module in net.modules():
+        if type(module) is nn.Linear:
+            module.__class__ = _Columns
+    return net
 
 
 def _split_seed(cell: Cell) -> int:

@@ -22,7 +22,6 @@ class Training:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.rule, self.gauges = stack, rule(stack), Gauges(stack)
         self.alive = torch.ones(len(stack), dtype=torch.bool, device=stack.device)
-        self._still = stack.weights.new_zeros(())  # a plain 0.0 would be sent to the device, and waited for, each time
 
     @property
     def measured(self) -> tuple[int, int]:
@@ -32,19 +31,13 @@ class Training:
     def update(self, rows: Tensor | None, numbers: Tensor) -> Tensor:
         """Take one update on these rows with these numbers, (how many, K, 1); returns what was measured, (K, columns).
 
-        Nothing is waited for, and what is kept is changed in place: `replay` captures both.
+        Nothing is waited for. What is kept is changed in place or put elsewhere: `in_place` takes it back.
         """
-        weights = self.stack.weights
-        with torch.enable_grad():
-            losses = self.stack.losses(rows)
-            (gradient,) = torch.autograd.grad(losses.sum(), weights)
-        with torch.no_grad():
-            moves = self.rule.step(weights, gradient, numbers)
-            after = weights - torch.where(self.alive[:, None], moves, self._still)
-            found = torch.cat(self.gauges.take(losses, gradient, weights.detach(), after, numbers[0]), 1)
-            weights.copy_(after)
-            self.alive.logical_and_(losses.isfinite())
-        return found
+        before = self.stack.weights
+        losses, gradient = self.stack.gradient(rows)
+        self.stack.weights = after = self.rule.step(before, gradient, numbers, self.alive[:, None])
+        self.alive.logical_and_(losses.isfinite())
+        return torch.cat(self.gauges.take(losses, gradient, before, after, numbers[0]), 1)
 
     def freeze(self, ended: Tensor) -> None:
         """Leave these cells (K,) where they are from now on."""
@@ -63,6 +56,17 @@ class Training:
             done, skip = first + CHUNK, 0
 
     @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put all that is kept where it was, at the end: for `replay`, which captures places."""
+        places = self._held()
+        yield
+        for name, value in self._held().items():
+            if value is not places[name]:
+                places[name].copy_(value)
+        self.stack.weights = places["weights"]
+        self.rule.memory = {name: places[f"rule/{name}"] for name in self.rule.memory}
+
+    @contextmanager
     def on_trial(self) -> Iterator[None]:
         """Take back, at the end, all updates that are taken within."""
         kept = {name: value.clone() for name, value in self._held().items()}
@@ -73,7 +77,7 @@ class Training:
     def _held(self) -> dict[str, Tensor]:
         """All that an update depends on beside its rows and numbers, by name."""
         return {
-            "weights": self.stack.weights.detach(),
+            "weights": self.stack.weights,
             "alive": self.alive,
             **{f"rule/{name}": value for name, value in self.rule.memory.items()},
             **{f"memory/{name}": value for name, value in self.gauges.memory.items()},
