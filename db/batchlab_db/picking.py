@@ -49,7 +49,7 @@ def _choice(result: str) -> str:
 
 # The one block that may begin before the range and reach into it, and those that follow.
 _BLOCKS = """
-    FROM series_blocks b
+    FROM {blocks} b
     WHERE b.cell_id = w.cell_id AND b.metric = w.metric AND b.first <= w.last AND b.last >= w.first
         AND b.first >= coalesce((SELECT max(a.first) FROM series_blocks a
             WHERE a.cell_id = w.cell_id AND a.metric = w.metric AND a.first <= w.first), w.first)
@@ -63,7 +63,7 @@ _PICK = f"""
             max(b.first + b.stride * b.high) AS last, sum(b.high - b.low + 1)::bigint AS n
         FROM wanted w CROSS JOIN LATERAL (
             SELECT b.first, b.stride, greatest(0, (w.first - b.first + b.stride - 1) / b.stride) AS low,
-                least(b.n - 1, (w.last - b.first) / b.stride) AS high {_BLOCKS}
+                least(b.n - 1, (w.last - b.first) / b.stride) AS high {_BLOCKS.format(blocks="series_blocks")}
         ) b WHERE b.low <= b.high GROUP BY w.i, w.cell_id, w.metric
     ), levelled AS (
         SELECT *, CASE WHEN n <= %(points)s THEN 0 ELSE (
@@ -77,7 +77,8 @@ _PICK = f"""
         SELECT first, n, stride, {_choice("{level}")}, {_choice("{column}")}
         FROM (
             -- At the ends of the range values are wanted, not buckets.
-            SELECT b.*, CASE WHEN b.first <= w.first OR b.last >= w.last THEN 0 ELSE w.level END AS fine {_BLOCKS}
+            SELECT b.*, CASE WHEN b.first <= w.first OR b.last >= w.last THEN 0 ELSE w.level END AS fine
+            {_BLOCKS.format(blocks="whole_blocks")}
         ) b
     ) b ORDER BY i, b.first
 """

@@ -17,7 +17,7 @@ from batchlab_db.pyramid import Float32s, Steps
 PAGE_BLOCKS = 64
 """Blocks read at a time: 4 MiB of values at most."""
 _PAGE = """
-    SELECT cell_id, metric, first, n, stride, data FROM series_blocks
+    SELECT cell_id, metric, first, n, stride, data FROM whole_blocks
     WHERE cell_id = ANY(%(cells)s::bigint[]) AND (%(metrics)s::text[] IS NULL OR metric = ANY(%(metrics)s))
         AND first <= %(last)s AND last >= %(first)s
         -- Go on behind the last value: its block may have been joined with others since.

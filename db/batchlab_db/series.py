@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from batchlab.engines.base import CellBlock
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from batchlab_db import wire
@@ -15,8 +16,10 @@ MAX_VALUES = 16_384
 """Values of one row: what a reader reads raw at either end of a range is bounded by it."""
 BATCH_VALUES = 1 << 20
 """Values encoded at a time: bounds the memory of a large cohort's block."""
+FEW_BITS = 8
+"""Values by which series are looked at before all are compared."""
 COPY = (
-    "COPY series_blocks (cell_id, metric, first, last, n, stride, data, "
+    "COPY series_blocks (cell_id, metric, first, last, n, stride, same_as, data, "
     + ", ".join(f"l{level}" for level in range(1, LEVELS + 1))
     + ") FROM STDIN (FORMAT BINARY)"
 )
@@ -114,9 +117,11 @@ def _encoded(grid: Grid, series: Sequence[Series]) -> bytes:
     values = np.stack([one.values for one in series])
     bits = values.view(np.uint32)
     constant = (bits == bits[:, :1]).all(axis=1)
-    varied = np.flatnonzero(~constant)
-    arrays = dict(zip(varied.tolist(), _varied(grid, values[varied]), strict=True))
-    single = wire.real_arrays(values[:, :1])
+    equal = _equal(series, bits, np.flatnonzero(~constant))
+    varied = [i for i in np.flatnonzero(~constant).tolist() if i not in equal]
+    single, nothing = wire.real_arrays(values[:, :1]), [wire.NULL] * LEVELS
+    fields = {i: [wire.NULL, *arrays] for i, arrays in zip(varied, _varied(grid, values[varied]), strict=True)}
+    fields |= {i: [wire.text_field(series[other].metric), wire.NULL, *nothing] for i, other in equal.items()}
     numbers = [wire.bigint_field(value) for value in (grid.first, grid.last, grid.n, grid.stride)]
     return b"".join(
         wire.copy_row(
@@ -124,11 +129,26 @@ def _encoded(grid: Grid, series: Sequence[Series]) -> bytes:
                 wire.bigint_field(one.cell_id),
                 wire.text_field(one.metric),
                 *numbers,
-                *arrays.get(i, [single[i], *[wire.NULL] * LEVELS]),
+                *fields.get(i, [wire.NULL, single[i], *nothing]),
             ]
         )
         for i, one in enumerate(series)
     )
+
+
+def _equal(series: Sequence[Series], bits: NDArray[np.uint32], varied: NDArray[np.intp]) -> dict[int, int]:
+    """Which of these series has the bits of one before it that belongs to the same cell: place -> place of that one."""
+    found: dict[int, int] = {}
+    alike: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+    few = bits[:, :: max(1, bits.shape[1] // FEW_BITS)]
+    for i in varied.tolist():
+        others = alike[series[i].cell_id, few[i].tobytes()]
+        same = next((other for other in others if np.array_equal(bits[i], bits[other])), None)
+        if same is None:
+            others.append(i)
+        else:
+            found[i] = same
+    return found
 
 
 def _varied(grid: Grid, values: Float32s) -> list[list[bytes]]:

@@ -176,7 +176,9 @@ class Cell(Base):
 class SeriesBlock(Base):
     """A stretch of one metric of one cell, never changed once written: the steps `first, first + stride .. last`.
 
-    `data` holds their values; one value alone stands for `n` equal ones. `l1 .. l7` are the levels of the pyramid:
+    `data` holds their values; one value alone stands for `n` equal ones. Where `same_as` names another metric of the
+    cell, its stretch with the same `first` holds what is bit for bit equal, and nothing is stored twice: the view
+    `whole_blocks` has each stretch with its values. `l1 .. l7` are the levels of the pyramid:
     bucket i of level l covers the steps [i * 8**l, (i + 1) * 8**l), and the array holds least, greatest, mean and count
     of the finite values of each bucket that the stretch touches, four numbers a bucket, in order. A bucket cut by
     the end of a stretch stands in both neighbours: the reader joins its parts. A level is kept where it saves
@@ -191,7 +193,8 @@ class SeriesBlock(Base):
     last: Mapped[int]
     n: Mapped[int]
     stride: Mapped[int]
-    data: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    same_as: Mapped[str | None]
+    data: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l1: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l2: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l3: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
@@ -199,6 +202,8 @@ class SeriesBlock(Base):
     l5: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l6: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     l7: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+
+    __table_args__ = (CheckConstraint("(data IS NULL) = (same_as IS NOT NULL)", name="values"),)
 
 
 class Checkpoint(Base):

@@ -60,6 +60,38 @@ def test_a_joined_constant_is_still_one_value_and_a_joined_block_has_its_pyramid
     assert len(varied["l1"]) == 4 * 16
 
 
+def test_what_is_stored_once_is_joined_once(bench: Bench, lease: Lease) -> None:
+    none, cell = np.empty(0, dtype=np.int64), lease.cells[0].id
+    for first in range(1, 61, 3):
+        values = np.sin(np.arange(first, first + 3)).astype(np.float32)
+        # One series is older than the other that it is equal to, and so joined with more.
+        late = {"twin": values} if first > 30 else {}
+        block = CellBlock(first, {"loss": values, **late}, none, {}, first + 2)
+        claims.record(bench.engine, lease, Block({0: block}), b"s")
+    before = digest.digest(bench.engine, lease.experiment_id)
+    fold(bench, lease)
+    assert digest.digest(bench.engine, lease.experiment_id) == before
+    assert rows(bench, "loss") == [(1, 60, 1)]
+    assert rows(bench, "twin") == [(31, 30, 1)]
+    [part] = raw.stretches(bench.engine, [cell], ["twin"])
+    np.testing.assert_array_equal(part.values, np.sin(np.arange(31, 61)).astype(np.float32))
+
+
+def test_a_block_goes_with_the_one_that_holds_its_values(bench: Bench, lease: Lease) -> None:
+    none, cell = np.empty(0, dtype=np.int64), lease.cells[0].id
+    for first, n in ((1, 1000), (1001, 10), (1011, 10)):
+        values = np.sin(np.arange(first, first + n)).astype(np.float32)
+        own = {"loss": values} if first == 1 else {"loss": values, "twin": values if first == 1011 else values + 1}
+        claims.record(bench.engine, lease, Block({0: CellBlock(first, own, none, {}, first + n - 1)}), b"s")
+    bench.sql("DELETE FROM series_blocks WHERE metric = 'twin' AND first = 1001")  # so that it has nothing to join
+    before = digest.digest(bench.engine, lease.experiment_id)
+    fold(bench, lease)
+    assert digest.digest(bench.engine, lease.experiment_id) == before
+    assert rows(bench, "loss") == [(1, 1000, 1), (1001, 20, 1)]
+    [part] = raw.stretches(bench.engine, [cell], ["twin"])
+    np.testing.assert_array_equal(part.values, np.sin(np.arange(1011, 1021)).astype(np.float32))
+
+
 def test_rows_grow_with_the_logarithm_of_the_slices(bench: Bench, lease: Lease) -> None:
     for _ in range(40):
         slow(bench, lease, 5)

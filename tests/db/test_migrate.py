@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from alembic import command
-from batchlab_db import migrate
+from batchlab.engines.base import CellBlock
+from batchlab_db import migrate, raw, series
 from batchlab_db.engine import make_engine
 from batchlab_db.settings import Settings
 from batchlab_lab.servers import Postgres
+from kit import Bench
 from pydantic import SecretStr
 from sqlalchemy import Engine, inspect, text
 
@@ -56,3 +59,19 @@ def test_every_migration_can_be_taken_back(empty: Settings, engine: Engine) -> N
         command.downgrade(config, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     assert inspect(engine).get_view_names() == []
+
+
+def test_equal_series_are_stored_anew_where_the_tables_know_none(bench: Bench) -> None:
+    cell = bench.cells(bench.submit())[0]["id"]
+    values = np.sin(np.arange(1000)).astype(np.float32)
+    none = np.empty(0, dtype=np.int64)
+    with bench.engine.begin() as connection:
+        series.write(connection, [(cell, CellBlock(1, {"loss": values, "twin": values}, none, {}, 1000))])
+        config = migrate.config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+        stored = connection.execute(text("SELECT data, l1 FROM series_blocks ORDER BY metric")).all()
+        assert len(stored) == 2 and stored[0] == stored[1]
+        command.upgrade(config, "head")
+    [twin] = raw.stretches(bench.engine, [cell], ["twin"])
+    assert twin.values.tobytes() == values.tobytes()

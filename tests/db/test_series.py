@@ -1,9 +1,11 @@
 """Series as they are stored: blocks, constants, levels, and what is refused."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from batchlab.engines.base import CellBlock
-from batchlab_db import curves, series
+from batchlab_db import curves, raw, series
 from batchlab_db.curves import Wanted
 from batchlab_db.pyramid import levels
 from beds import NO_STEPS, Bed, evaluations, noise, updates
@@ -39,6 +41,27 @@ def test_a_constant_is_stored_once(bed: Bed) -> None:
     curve = bed.read(points=100)
     assert curve.n_raw == 10_003
     np.testing.assert_array_equal(curve.mean[:-2], np.float32(0.1))
+
+
+def test_of_equal_series_of_a_cell_one_is_stored(bed: Bed) -> None:
+    values = noise(2, 3000, 0.1)
+    almost = values.copy()
+    almost[1500] = -0.0
+    zeros = np.where(np.arange(3000) == 1500, np.float32(0.0), almost)
+    parts = {"loss": values, "a": values.copy(), "b": almost, "c": zeros, "d": zeros.copy()}
+    block = CellBlock(1, parts, NO_STEPS, {}, 3000)
+    with bed.engine.begin() as connection:
+        series.write(connection, [(cell, block) for cell in bed.cells])
+    named = {(row["cell_id"], row["metric"]): row["same_as"] for row in bed.rows()}
+    for cell in bed.cells:
+        assert [named[cell, metric] for metric in parts] == [None, "loss", None, None, "c"]
+        found = {part.metric: part.values for part in raw.stretches(bed.engine, [cell])}
+        assert {metric: own.tobytes() for metric, own in found.items()} == {m: v.tobytes() for m, v in parts.items()}
+        with bed.engine.connect() as connection:
+            for metric, points in (("loss", 100), ("a", 100), ("a", 5000)):
+                curve = curves.read(connection, cell, metric, 10, 2990, points=points)
+                own = curves.read(connection, cell, "loss", 10, 2990, points=points)
+                np.testing.assert_equal(asdict(curve), asdict(own))
 
 
 def test_long_blocks_are_cut_so_that_both_ends_of_a_range_are_cheap(bed: Bed) -> None:

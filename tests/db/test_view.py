@@ -54,6 +54,18 @@ def test_a_long_constant_is_unrolled(bench: Bench) -> None:
     assert tuple(row.values()) == (40_000, 1, 40_000, 1)
 
 
+def test_of_equal_series_each_has_its_rows(bench: Bench) -> None:
+    experiment = bench.submit()
+    [cell] = bench.cells(experiment)
+    values = np.array([3, np.nan, 1], dtype=np.float32)
+    with bench.engine.begin() as connection:
+        none = np.empty(0, dtype=np.int64)
+        series.write(connection, [(cell["id"], CellBlock(1, {"loss": values, "twin": values}, none, {}, 3))])
+    rows = bench.sql("SELECT metric, step, value::text FROM steps ORDER BY metric, step")
+    expected = [(step, value) for step, value in ((1, "3"), (2, "NaN"), (3, "1"))]
+    assert [tuple(row.values()) for row in rows] == [(name, *each) for name in ("loss", "twin") for each in expected]
+
+
 def test_deleted_experiments_are_not_shown(bench: Bench) -> None:
     experiment = filled(bench)
     experiments.cancel(bench.engine, experiment)
