@@ -100,7 +100,7 @@ class Queue:
 
     def work(self, number: int) -> None:
         """A worker: claim, renew, record, look for more, beat."""
-        me = WorkerInfo(machine=f"machine-{number}")
+        me = WorkerInfo(machine=f"machine-{number}", datasets=(JOB["dataset"]["kind"],))
         workers.register(self.engine, me)
         while not self.over.is_set():
             began = time.perf_counter()

@@ -6,11 +6,14 @@ other slice runs on its machine; while it is the next in turn there, nothing els
 it is not starved.
 """
 
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from batchlab_db import locks
 from batchlab_db.settings import Settings
 from batchlab_db.workers import ABLE, WorkerInfo
 
@@ -43,13 +46,17 @@ _WAITING = f"""
 _OPEN = "e.outcome IS NULL AND e.deleted_at IS NULL AND NOT e.paused"
 _NEXT = text(
     f"""
-    SELECT e.id FROM experiments e
+    SELECT e.id, e.priority FROM experiments e
     WHERE {_OPEN} AND (
         EXISTS (SELECT FROM cohorts c WHERE c.experiment_id = e.id AND {_READY})
         OR EXISTS (SELECT FROM cells k WHERE k.experiment_id = e.id AND {_WAITING}))
     ORDER BY e.priority DESC, e.served_at NULLS FIRST, e.created_at, e.id
-    LIMIT 1
+    LIMIT :most
     """
+)
+_ISOLATED = text(
+    "SELECT EXISTS (SELECT FROM cells k WHERE k.experiment_id = :experiment AND k.isolated "
+    "AND k.status IN ('queued','running'))"
 )
 _COHORT = text(
     f"""
@@ -102,8 +109,30 @@ def parameters(me: WorkerInfo, settings: Settings) -> dict[str, Any]:
 
 def next_experiment(connection: Connection, asked: dict[str, Any]) -> str | None:
     """The experiment whose turn it is."""
-    found: str | None = connection.scalar(_NEXT, asked)
-    return found
+    return next(iter(in_turn(connection, asked, 1)), None)
+
+
+def in_turn(connection: Connection, asked: dict[str, Any], most: int) -> list[str]:
+    """The experiment whose turn it is and those of its priority that follow, so many at most."""
+    rows = connection.execute(_NEXT, {**asked, "most": most}).all()
+    return [id for id, priority in rows if priority == rows[0].priority]
+
+
+def free(connection: Connection, turns: Sequence[str]) -> str:
+    """Lock an experiment: the first of these whose lock is free, since whoever holds one is claiming of it.
+
+    Where none is, wait for any of them, or many would wait for one; and for the first where that one has isolated
+    cells, which must not be passed over.
+    """
+    for experiment_id in turns:
+        if locks.try_experiment(connection, experiment_id):
+            return experiment_id
+        if experiment_id == turns[0] and connection.scalar(_ISOLATED, {"experiment": experiment_id}):
+            turns = turns[:1]
+            break
+    chosen = random.choice(turns)
+    locks.experiment(connection, chosen)
+    return chosen
 
 
 def next_piece(connection: Connection, experiment_id: str, asked: dict[str, Any]) -> Piece | None:

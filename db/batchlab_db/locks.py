@@ -27,6 +27,11 @@ def experiment(connection: Connection, experiment_id: str) -> None:
     connection.execute(_LOCK, {"family": _EXPERIMENT, "name": experiment_id})
 
 
+def try_experiment(connection: Connection, experiment_id: str) -> bool:
+    """Take that turn where it is free; False where another transaction has it."""
+    return bool(connection.scalar(_TRY, {"family": _EXPERIMENT, "name": experiment_id}))
+
+
 def chore(connection: Connection, name: str) -> bool:
     """Whether this transaction may do a chore of the lab; False where another one is at it."""
     return bool(connection.scalar(_TRY, {"family": _CHORE, "name": name}))

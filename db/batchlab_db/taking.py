@@ -16,6 +16,8 @@ from batchlab_db.workers import WorkerInfo
 Taken = Lease | Literal["again", "leftover"] | None
 """A lease without its cells yet; or: look again; or: the worker already holds one, which it does not know of."""
 
+TURNS = 8
+"""Experiments of which one is taken, where others claim at the same time."""
 _LEFTOVER = text("SELECT FROM cohorts WHERE worker_id = :worker AND status = 'running'")
 _TAKE = text(
     """
@@ -50,10 +52,10 @@ def take(connection: Connection, me: WorkerInfo, settings: Settings, engines: En
     if connection.execute(_LEFTOVER, {"worker": me.id}).first() is not None:
         return "leftover"
     asked = choosing.parameters(me, settings)
-    experiment_id = choosing.next_experiment(connection, asked)
-    if experiment_id is None or disk_is_short(connection, asked):
+    turns = choosing.in_turn(connection, asked, TURNS)
+    if not turns or disk_is_short(connection, asked):
         return None
-    locks.experiment(connection, experiment_id)
+    experiment_id = choosing.free(connection, turns)
     piece = choosing.next_piece(connection, experiment_id, asked)
     if piece is None:
         return "again"

@@ -1,5 +1,7 @@
 """Runs of updates over buffers, as a GPU captures them, against the same updates taken one by one: the same bits."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
@@ -11,6 +13,7 @@ import pytest
 import torch
 from batchlab import state
 from batchlab.cell import Cell
+from batchlab.engines.garbage import uncollected
 from batchlab.engines.stacked import engine
 from batchlab.engines.stacked.replay import AHEAD, LONGEST, WARM_UPS, Buffered, Graphs, Run, Single, unbroken
 from batchlab.engines.stacked.stack import Stack
@@ -98,6 +101,7 @@ class Cuda:
     @contextmanager
     def graph(self, graph: "Cuda.Graph", *args: Any, **options: Any) -> Iterator[None]:
         self.captured += 1
+        assert not gc.isenabled()
         with self.training.on_trial(), graph.tape:  # a tape computes, and a capture does not
             yield
 
@@ -183,9 +187,23 @@ def test_graphs_are_captured_once_a_kind_after_a_warm_up_that_is_taken_back(
         for name in CUDA:
             patched.setattr(torch.cuda, name, getattr(cuda, name))
         assert_equal(played(Counting, monkeypatch, cohort), singly)
+    assert gc.isenabled()
     assert cuda.captured == 2  # two batches of 300 at a time, one of 200
     assert cuda.replayed == 40
     assert cuda.most == AHEAD
+
+
+def test_graphs_go_with_their_stack_and_wait_for_no_collection(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda()
+    for name in CUDA:
+        monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
+    cuda.training, taken = begun(cells(lr=RATES))
+    graphs = Graphs(cuda.training)
+    graphs.ready([next(taken)])()
+    gone = weakref.ref(graphs)
+    with uncollected():
+        del graphs
+        assert gone() is None
 
 
 @cases

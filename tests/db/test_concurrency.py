@@ -11,7 +11,7 @@ import pytest
 from batchlab.cell import Cell
 from batchlab.plan import plan
 from batchlab.spec import parse_spec
-from batchlab_db import claims, experiments
+from batchlab_db import claims, experiments, locks
 from batchlab_db.errors import Fenced, KeyReused, NotAllowed
 from batchlab_db.reconcile import reconcile
 from kit import LIMITS, STEPS, Bench, Engines, block, document, stretch
@@ -51,6 +51,40 @@ def test_one_waiting_cohort_goes_to_one_claimer(bench: Bench) -> None:
     bench.submit()
     everyone = [bench.worker(f"machine-{i}") for i in range(12)]
     assert sum(lease is not None for lease in together(12, lambda i: bench.claim(everyone[i]))) == 1
+
+
+def claim_while_another_is_busy(bench: Bench, busy: str, wait: float) -> tuple[Any, bool]:
+    """Claim while another transaction has the turn to reshape an experiment, for up to so many seconds; the lease, and
+    whether the claim waited for the end of that."""
+    claimed = threading.Event()
+    with ThreadPoolExecutor(1) as pool, bench.engine.begin() as connection:
+        locks.experiment(connection, busy)
+        lease = pool.submit(bench.claim, bench.worker())
+        lease.add_done_callback(lambda _: claimed.set())
+        waited = not claimed.wait(wait)
+        connection.rollback()
+        return lease.result(), waited
+
+
+def test_an_experiment_that_another_claims_of_is_passed_over(bench: Bench) -> None:
+    first, second = bench.submit(), bench.submit()
+    lease, waited = claim_while_another_is_busy(bench, first, 30)
+    assert (lease.experiment_id, waited) == (second, False)
+
+
+@pytest.mark.parametrize("other", [None, {"priority": -1}])
+def test_one_that_nothing_of_its_priority_follows_is_waited_for(bench: Bench, other: dict[str, Any] | None) -> None:
+    first = bench.submit()
+    if other is not None:
+        bench.submit(**other)
+    lease, waited = claim_while_another_is_busy(bench, first, 0.5)
+    assert (lease.experiment_id, waited) == (first, True)
+
+
+def test_isolated_cells_are_not_passed_over(bench: Bench) -> None:
+    first, _ = bench.submit(isolated=True), bench.submit()
+    lease, waited = claim_while_another_is_busy(bench, first, 0.5)
+    assert (lease.experiment_id, waited) == (first, True)
 
 
 def test_on_one_machine_an_isolated_cohort_never_meets_another_slice(bench: Bench) -> None:

@@ -5,9 +5,7 @@ throughout. `FAST` lets the compiler reorder sums and fuse products, and nothing
 finite.
 """
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -45,18 +43,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 compiled: Callable[[F], F] = numba.njit(cache=CACHE, fastmath=FAST, **OPTIONS)
 """A loop that Python calls."""
-
-
-@contextmanager
-def compiling() -> Iterator[None]:
-    """Around the first call of a loop: no garbage is collected, which would go through all of torch again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def inner(function: F, flags: frozenset[str] = frozenset(FAST)) -> F:

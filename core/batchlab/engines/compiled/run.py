@@ -13,8 +13,8 @@ from batchlab.cell import Cell
 from batchlab.engines.base import CellBlock, Ending, Float32s
 from batchlab.engines.batches import settings
 from batchlab.engines.booking import ending, kept_at_end, probe, single
-from batchlab.engines.compiled.maths import compiling
 from batchlab.engines.compiled.problem import Shelf, initial, loop_for
+from batchlab.engines.garbage import uncollected
 from batchlab.engines.tally import Tally
 from batchlab.metrics import EVALUATED
 from batchlab.probes import Need
@@ -40,7 +40,7 @@ class Run:
         self.ending: Ending | None = None
         self._speed = 0.0
         self._open()
-        with compiling():
+        with uncollected():  # compiling would have it go through all of torch again and again
             self._advance(0)  # compiles what is not compiled yet: no part of anybody's training time
 
     def _open(self) -> None:

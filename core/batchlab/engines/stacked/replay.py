@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from batchlab.cell import Cell
+from batchlab.engines.garbage import uncollected
 from batchlab.engines.stacked.training import Training
 
 LONGEST = 16
@@ -116,7 +117,10 @@ class Buffered:
 
 
 class Graphs(Buffered):
-    """Takes runs that are captured as CUDA graphs. They share a pool of memory: none of it outlives a replay."""
+    """Takes runs that are captured as CUDA graphs. They share a pool of memory: none of it outlives a replay.
+
+    The runs do not refer to this object, so that the graphs of a stack go with it, and not when garbage is collected.
+    """
 
     def __init__(self, training: Training) -> None:
         super().__init__(training)
@@ -131,10 +135,11 @@ class Graphs(Buffered):
             with self._training.on_trial():
                 self._warm_up(take)
             graph = torch.cuda.CUDAGraph()
-            # Whatever other threads of the process ask of the device meanwhile is none of the capture's.
-            with torch.cuda.graph(graph, self._pool, self._side, capture_error_mode="thread_local"):
+            # Whatever other threads of the process ask of the device meanwhile is none of the capture's; and what is
+            # given back to the device by this one would spoil it.
+            with uncollected(), torch.cuda.graph(graph, self._pool, self._side, capture_error_mode="thread_local"):
                 take()
-        return partial(self._replay, graph)
+        return partial(_replay, graph, self._device, self._waiting)
 
     def _warm_up(self, take: Callable[[], None]) -> None:
         usual = torch.cuda.current_stream(self._device)
@@ -144,13 +149,14 @@ class Graphs(Buffered):
                 take()
         usual.wait_stream(self._side)
 
-    def _replay(self, graph: torch.cuda.CUDAGraph) -> None:
-        if len(self._waiting) == AHEAD:
-            self._waiting.popleft().synchronize()
-        graph.replay()
-        event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-        event.record(torch.cuda.current_stream(self._device))
-        self._waiting.append(event)
+
+def _replay(graph: torch.cuda.CUDAGraph, device: torch.device, waiting: "deque[torch.cuda.Event]") -> None:
+    if len(waiting) == AHEAD:
+        waiting.popleft().synchronize()
+    graph.replay()
+    event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(device))
+    waiting.append(event)
 
 
 def player(training: Training) -> Player:
