@@ -9,6 +9,7 @@ it is not starved.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
@@ -55,8 +56,8 @@ _NEXT = text(
     """
 )
 _ISOLATED = text(
-    "SELECT EXISTS (SELECT FROM cells k WHERE k.experiment_id = :experiment AND k.isolated "
-    "AND k.status IN ('queued','running'))"
+    "SELECT DISTINCT k.experiment_id FROM cells k WHERE k.experiment_id = ANY(:experiments) AND k.isolated "
+    "AND k.status IN ('queued','running')"
 )
 _COHORT = text(
     f"""
@@ -121,16 +122,17 @@ def in_turn(connection: Connection, asked: dict[str, Any], most: int) -> list[st
 def free(connection: Connection, turns: Sequence[str]) -> str:
     """Lock an experiment: the first of these whose lock is free, since whoever holds one is claiming of it.
 
-    Where none is, wait for any of them, or many would wait for one; and for the first where that one has isolated
-    cells, which must not be passed over.
+    Where none is, wait for any of them, or many would wait for one. An experiment with isolated cells, which must hold
+    its machine in its turn, is neither passed over nor moved up.
     """
-    for experiment_id in turns:
+    if locks.try_experiment(connection, turns[0]):
+        return turns[0]
+    isolated = set(connection.scalars(_ISOLATED, {"experiments": list(turns)}))
+    others = list(takewhile(lambda id: id not in isolated, turns))
+    for experiment_id in others[1:]:
         if locks.try_experiment(connection, experiment_id):
             return experiment_id
-        if experiment_id == turns[0] and connection.scalar(_ISOLATED, {"experiment": experiment_id}):
-            turns = turns[:1]
-            break
-    chosen = random.choice(turns)
+    chosen = random.choice(others or turns[:1])
     locks.experiment(connection, chosen)
     return chosen
 

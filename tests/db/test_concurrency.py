@@ -81,8 +81,9 @@ def test_one_that_nothing_of_its_priority_follows_is_waited_for(bench: Bench, ot
     assert (lease.experiment_id, waited) == (first, True)
 
 
-def test_isolated_cells_are_not_passed_over(bench: Bench) -> None:
-    first, _ = bench.submit(isolated=True), bench.submit()
+@pytest.mark.parametrize("alone", [0, 1])
+def test_isolated_cells_are_neither_passed_over_nor_moved_up(bench: Bench, alone: int) -> None:
+    first, _ = (bench.submit(isolated=n == alone) for n in range(2))
     lease, waited = claim_while_another_is_busy(bench, first, 0.5)
     assert (lease.experiment_id, waited) == (first, True)
 
