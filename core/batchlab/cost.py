@@ -19,6 +19,9 @@ FILTER = 4
 FORWARD = 1 / 3
 """Of the products of an update, those of an evaluation."""
 
+STORED = 1e-7
+"""Seconds to store a value: ten million a second (`benchmarks.storage`)."""
+
 
 class Costs(BaseModel):
     """Seconds of an update of K cells together, by what they are for, in the order of `features`."""
@@ -111,6 +114,13 @@ def of_an_update(cell: Cell, engine: str, cohort: int = 1, rates: Rates = TYPICA
     evaluated = 0.5 * (costs.update + costs.array * arrays) + FORWARD * cell.info.rows / cell.batch_size * of_rows
     evaluations = 2 + cell.steps // cell.evaluate_every
     return (costs.of(counts) + evaluated * evaluations / max(cell.steps, 1)) / together
+
+
+def stored(cell: Cell) -> float:
+    """Seconds, on any device, to store the loss and what probes measure at an update of this cell: of small networks
+    that takes longer than the update itself."""
+    parameters = cell.model.parameters(cell.info.shape, cell.info.outputs)
+    return STORED * (1 + sum(len(probe.metrics(parameters)) for probe in cell.probes if probe.need))
 
 
 def seconds(cell: Cell, engine: str, cohort: int = 1, rates: Rates = TYPICAL) -> float:

@@ -26,14 +26,15 @@ class Workplace:
 
     def plan(self, cells: Sequence[Cell]) -> tuple[str, int, list[float]]:
         """The engine that trains these cells, which are alike, how many of them together, and for each the seconds of
-        an update, its share of evaluations included."""
+        an update, its share of evaluations and what is stored of it included."""
         device = "cpu" if cells[0].queue == "cpu" else self.device
         rates = self.rates.get(device.partition(":")[0])
         try:
             engine, together = engines.plan(cells, device, rates)
         except ValueError:  # the spec names an engine that is for another device
             engine, together = cells[0].engine, 1
-        return engine, together, [cost.of_an_update(cell, engine, together, rates or TYPICAL) for cell in cells]
+        of = (cost.of_an_update(cell, engine, together, rates or TYPICAL) + cost.stored(cell) for cell in cells)
+        return engine, together, list(of)
 
     def speed(self, engine: str) -> float:
         """As `speeds`; where the engine has none, the rates are believed, and without any, it is the others' best."""

@@ -51,7 +51,8 @@ def test_the_contracts_example_has_its_numbers(client: TestClient) -> None:
 
 
 def test_a_dry_run_stores_nothing(client: TestClient, hand: Hand) -> None:
-    seconds = sum(cost.seconds(cell, "compiled") for cell in expand(parse_spec(SPEC)))
+    cells = expand(parse_spec(SPEC))
+    seconds = sum(cost.seconds(cell, "compiled") + cell.steps * cost.stored(cell) for cell in cells)
     hand.arrive(speed=seconds / 2)
     answer = client.post("/experiments", params={"dry_run": "true"}, json=SPEC)
     assert answer.status_code == 200
@@ -74,12 +75,16 @@ def test_the_rates_that_a_worker_measured_give_the_time_before_anything_was_trai
     hand.arrive()
     cells = expand(parse_spec(SPEC))
     told = client.post("/experiments?dry_run=1", json=SPEC).json()["eta_seconds"]
-    assert told == pytest.approx(sum(cost.seconds(cell, "compiled", rates=slow) for cell in cells))
+    assert told == pytest.approx(
+        sum(cost.seconds(cell, "compiled", rates=slow) + cell.steps * cost.stored(cell) for cell in cells)
+    )
     made = client.post("/experiments", json=SPEC).json()["id"]
     with hand.engine.connect() as connection:
         stored = text("SELECT work FROM cells WHERE experiment_id = :id ORDER BY ordinal")
         work = connection.scalars(stored, {"id": made})
-        assert [*work] == pytest.approx([cost.of_an_update(cell, "compiled", rates=slow) for cell in cells])
+        assert [*work] == pytest.approx(
+            [cost.of_an_update(cell, "compiled", rates=slow) + cost.stored(cell) for cell in cells]
+        )
 
 
 def test_rates_of_another_version_are_no_rates(client: TestClient, hand: Hand) -> None:

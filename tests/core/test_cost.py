@@ -42,6 +42,12 @@ def test_an_update_costs_what_it_computes() -> None:
         assert cost.of_an_update(cell, "compiled", rates=RATES) == pytest.approx(whole / 100)
 
 
+def test_what_is_stored_of_an_update_takes_its_time() -> None:
+    [none, norms] = (cells(probes=probes)[0] for probes in ([], [{"kind": "grad_norm"}]))
+    assert cost.stored(none) == pytest.approx(cost.STORED)
+    assert cost.stored(norms) == pytest.approx(cost.STORED * (1 + 3 + 4))  # all, weights, biases, and each of four
+
+
 def test_each_engine_has_its_own_costs_and_a_stack_shares_what_is_done_once() -> None:
     softmax, network = cells(model={"kind": "softmax"})[0], cells()[0]
     assert cost.of_an_update(network, "compiled", 16, RATES) == cost.of_an_update(network, "compiled", 1, RATES)

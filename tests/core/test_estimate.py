@@ -28,7 +28,7 @@ def cells(**changes: Any) -> tuple[Cell, ...]:
 
 
 def work(own: tuple[Cell, ...], rates: Rates = cost.TYPICAL) -> float:
-    return sum(cost.seconds(cell, plan([cell], "cpu")[0], rates=rates) for cell in own)
+    return sum(cost.seconds(cell, plan([cell], "cpu")[0], rates=rates) + 100 * cost.stored(cell) for cell in own)
 
 
 def test_nothing_is_known_while_nothing_is_measured() -> None:
@@ -52,7 +52,7 @@ def test_an_engine_without_a_speed_has_that_of_the_others_or_what_the_rates_say(
 def test_what_one_worker_trains_does_not_shrink_with_their_number() -> None:
     (one,) = cells(engine="reference", batch_sizes=[4], seeds=1)
     places = [Workplace(speeds={"reference": speed}) for speed in (2.0, 1.0, 2.0)]
-    assert eta([one], places) == pytest.approx(cost.seconds(one, "reference") / 2)
+    assert eta([one], places) == pytest.approx(work((one,)) / 2)
 
 
 def test_a_stack_is_one_piece_and_its_cells_share_it() -> None:
@@ -60,7 +60,8 @@ def test_a_stack_is_one_piece_and_its_cells_share_it() -> None:
     own, place = cells(**ADAM), Workplace(rates={"cpu": rates})
     engine, together, updates = place.plan(own)
     assert (engine, together) == ("stacked", 8)
-    assert updates == [pytest.approx(1 / 8 + 0.01 + 0.5 / 8 * 3 / 100)] * 8  # evaluated three times, at half the price
+    evaluated = 0.5 / 8 * 3 / 100  # three times, at half the price
+    assert updates == [pytest.approx(1 / 8 + 0.01 + evaluated + cost.stored(own[0]))] * 8
     assert eta(own, [place]) == eta(own, [place, place]) == pytest.approx(100 * sum(updates))
 
 
@@ -69,7 +70,7 @@ def test_cells_for_the_processor_are_planned_by_its_rates_on_a_machine_with_a_gp
     place = Workplace("cuda:1", {"cpu": slow, "cuda": fast})
     for device, rates in (("cpu", slow), ("auto", fast)):
         (own,) = cells(engine="reference", device=device, batch_sizes=[4], seeds=1)
-        assert place.plan([own])[2] == [cost.of_an_update(own, "reference", rates=rates)]
+        assert place.plan([own])[2] == [cost.of_an_update(own, "reference", rates=rates) + cost.stored(own)]
 
 
 def test_each_worker_counts_where_many_are_alike() -> None:

@@ -131,7 +131,7 @@ class Slice(Stretch):
 
     def _work(self, cells: Sequence[Cell]) -> list[float]:
         rates = self.bench.trainers.rates_of(device.own(self.lease.device)) or cost.TYPICAL
-        return [cost.of_an_update(cell, self.lease.engine, len(cells), rates) for cell in cells]
+        return [cost.of_an_update(cell, self.lease.engine, len(cells), rates) + cost.stored(cell) for cell in cells]
 
     def renew(self, phase: str) -> None:
         claims.renew(self.bench.engine, self.lease, phase)
