@@ -90,5 +90,5 @@ def _joined(cell_id: int, metric: str, blocks: Iterable[tuple[Any, ...]]) -> tup
     """The blocks as one, at whatever steps: the writer cuts it where the distance of steps changes."""
     grids = [(series.Grid(first, n, stride), data) for _, _, first, n, stride, data in blocks]
     steps = np.concatenate([grid.steps for grid, _ in grids])
-    values = np.concatenate([np.broadcast_to(data, (grid.n,)) for grid, data in grids])
+    values = np.concatenate([np.broadcast_to(wire.held(data), (grid.n,)) for grid, data in grids])
     return cell_id, CellBlock(0, {}, steps, {metric: values}, int(steps[-1]))

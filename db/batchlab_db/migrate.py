@@ -64,6 +64,7 @@ def behind(engine: Engine) -> bool:
     """Whether the database was never migrated, or is at a revision before the newest that this code knows.
 
     One that is ahead of the code is not behind: the newest schema serves the code of the release before it.
+    (Nothing was released before 0008, which does not.)
     """
     known = [revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions()]
     at = current(engine)

@@ -55,7 +55,7 @@ def stretches(
             seen = asked["seen"] if (cell, metric) == (asked["cell"], asked["metric"]) else -1
             steps = begin + stride * np.arange(n, dtype=np.int64)
             inside = slice(*np.searchsorted(steps, [max(first, seen + 1), last + 1]))
-            yield Stretch(cell, metric, steps[inside], np.broadcast_to(data, (n,))[inside])
+            yield Stretch(cell, metric, steps[inside], np.broadcast_to(wire.held(data), (n,))[inside])
             asked |= {"cell": cell, "metric": metric, "seen": int(steps[-1])}
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from batchlab_db import wire
 from batchlab_db.pyramid import BITS, Buckets, Float32s, Steps
 
 
@@ -30,7 +31,7 @@ class Stretches:
         """From rows of first, n, stride, level and array."""
         *numbers, arrays = zip(*rows, strict=True)
         first, n, stride, level = np.array(numbers, dtype=np.int64)
-        return cls(first, n, stride, level, arrays, start, end)
+        return cls(first, n, stride, level, [wire.held(array) for array in arrays], start, end)
 
     @property
     def _sizes(self) -> Steps:

@@ -169,6 +169,11 @@ class Cell(Base):
         UniqueConstraint("experiment_id", "ordinal"),
         CheckConstraint("status IN ('queued','running','succeeded','diverged','failed','cancelled')", name="status"),
         Index("ix_cells_open", "experiment_id", "ordinal", postgresql_where=text("status IN ('queued','running')")),
+        Index(
+            "ix_cells_isolated",
+            "experiment_id",
+            postgresql_where=text("isolated AND status IN ('queued','running')"),
+        ),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

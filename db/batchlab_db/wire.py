@@ -83,6 +83,13 @@ class RealArrayLoader(Loader):
         return elements["bits"].astype(np.uint32).view(np.float32)
 
 
+def held(data: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """What a block holds. LookupError where it names another one for that, and that one is not there."""
+    if data is None:
+        raise LookupError("a stretch of a series is without its values: has its experiment been deleted meanwhile?")
+    return data
+
+
 def real_arrays(values: NDArray[np.float32]) -> list[bytes]:
     """Each row of values (m, k), k > 0, as a field of a COPY row."""
     wide = np.empty(values.shape, dtype=_ELEMENT)

@@ -38,12 +38,19 @@ def upgrade() -> None:
         """
     )
     op.execute("COMMENT ON VIEW whole_blocks IS 'series_blocks, each with its values'")
+    op.create_index(
+        "ix_cells_isolated",
+        "cells",
+        ["experiment_id"],
+        postgresql_where=sa.text("isolated AND status IN ('queued','running')"),
+    )
     op.execute("DROP VIEW steps")
     op.execute(STEPS.format(blocks="whole_blocks"))
     op.execute(COMMENT)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_cells_isolated", table_name="cells")
     op.execute("DROP VIEW steps")
     op.execute("DROP VIEW whole_blocks")
     op.drop_constraint(op.f("ck_series_blocks_values"), "series_blocks")
@@ -52,6 +59,13 @@ def downgrade() -> None:
         f"""
         UPDATE series_blocks b SET {own} FROM series_blocks o
         WHERE o.cell_id = b.cell_id AND o.metric = b.same_as AND o.first = b.first
+        """
+    )
+    # Of an experiment that is being purged, what holds the values may be gone already.
+    op.execute(
+        """
+        DELETE FROM series_blocks b USING cells c, experiments e
+        WHERE b.data IS NULL AND c.id = b.cell_id AND e.id = c.experiment_id AND e.deleted_at IS NOT NULL
         """
     )
     op.alter_column("series_blocks", "data", nullable=False)

@@ -92,6 +92,22 @@ def test_a_block_goes_with_the_one_that_holds_its_values(bench: Bench, lease: Le
     np.testing.assert_array_equal(part.values, np.sin(np.arange(1011, 1021)).astype(np.float32))
 
 
+def test_a_block_whose_values_are_gone_is_an_error_and_no_number(bench: Bench, lease: Lease) -> None:
+    none, cell = np.empty(0, dtype=np.int64), lease.cells[0].id
+    for first in (1, 4):
+        values = np.sin(np.arange(first, first + 3)).astype(np.float32)
+        own = {"loss": values, "twin": values}
+        claims.record(bench.engine, lease, Block({0: CellBlock(first, own, none, {}, first + 2)}), b"s")
+    bench.sql("DELETE FROM series_blocks WHERE metric = 'loss'")
+    with pytest.raises(LookupError, match="without its values"):
+        fold(bench, lease)
+    with pytest.raises(LookupError, match="without its values"):
+        list(raw.stretches(bench.engine, [cell], ["twin"]))
+    with bench.engine.connect() as connection, pytest.raises(LookupError, match="without its values"):
+        curves.read(connection, cell, "twin")
+    assert rows(bench, "twin") == [(1, 3, 1), (4, 3, 1)]
+
+
 def test_rows_grow_with_the_logarithm_of_the_slices(bench: Bench, lease: Lease) -> None:
     for _ in range(40):
         slow(bench, lease, 5)

@@ -67,6 +67,12 @@ def test_equal_series_are_stored_anew_where_the_tables_know_none(bench: Bench) -
     none = np.empty(0, dtype=np.int64)
     with bench.engine.begin() as connection:
         series.write(connection, [(cell, CellBlock(1, {"loss": values, "twin": values}, none, {}, 1000))])
+        deleted = bench.submit()
+        other = bench.cells(deleted)[0]["id"]
+        series.write(connection, [(other, CellBlock(1, {"loss": values, "twin": values}, none, {}, 1000))])
+        connection.execute(text("UPDATE experiments SET deleted_at = now() WHERE id = :id"), {"id": deleted})
+        # As far as a purge may have come.
+        connection.execute(text("DELETE FROM series_blocks WHERE cell_id = :cell AND metric = 'loss'"), {"cell": other})
         config = migrate.config()
         config.attributes["connection"] = connection
         command.downgrade(config, "0007")

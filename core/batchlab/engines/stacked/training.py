@@ -59,12 +59,14 @@ class Training:
     def in_place(self) -> Iterator[None]:
         """Put all that is kept where it was, at the end: for `replay`, which captures places."""
         places = self._held()
-        yield
-        for name, value in self._held().items():
-            if value is not places[name]:
-                places[name].copy_(value)
-        self.stack.weights = places["weights"]
-        self.rule.memory = {name: places[f"rule/{name}"] for name in self.rule.memory}
+        try:
+            yield
+            for name, value in self._held().items():
+                if value is not places[name]:
+                    places[name].copy_(value)
+        finally:
+            self.stack.weights = places["weights"]
+            self.rule.memory = {name: places[f"rule/{name}"] for name in self.rule.memory}
 
     @contextmanager
     def on_trial(self) -> Iterator[None]:
