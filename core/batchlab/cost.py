@@ -79,14 +79,16 @@ class Rates(BaseModel):
 
 TYPICAL = Rates(
     reference=Costs(
-        update=9e-5, array=2.7e-5, convolution=3e-4, weight=2e-9, row=5e-7, dense=4.5e-11, filter=2e-11, output=8e-9
+        update=2.7e-5, array=1.3e-5, convolution=1.6e-4, weight=5e-10, row=1.5e-7, dense=5.7e-11, filter=4e-12,
+        output=5e-9,
     ),
-    layer=Costs(update=1.7e-7, weight=4e-9, row=4e-8, dense=1.7e-10),
-    compiled=Costs(array=2.2e-7, weight=1.7e-9, row=7e-8, dense=4.4e-11),
+    layer=Costs(update=7e-8, weight=3.2e-9, row=2.6e-8, dense=8e-11),
+    compiled=Costs(array=3.5e-8, weight=5.6e-10, row=3.3e-8, dense=2.3e-11),
     stacked=Costs(
-        update=6e-4, array=1e-4, convolution=4e-4, weight=7.5e-9, row=4e-7, dense=5e-11, filter=2e-11, output=1.5e-8
+        update=2.5e-4, array=3.8e-5, convolution=2.9e-4, weight=4.3e-9, row=2.2e-7, dense=4.7e-11, filter=6.5e-12,
+        output=8.7e-9,
     ),
-)
+)  # fmt: skip
 """Of a processor core of today: where none were measured."""
 
 
