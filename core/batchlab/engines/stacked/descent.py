@@ -69,11 +69,11 @@ class Descent(Rule):
         rate, momentum, moving, kept = numbers
         if self._decay is not None:
             gradient = torch.addcmul(gradient, weights, self._decay)
-        if not self.memory:
-            return torch.where(alive, torch.addcmul(weights, gradient, rate, value=-1.0), weights)
-        velocity = self.memory["velocity"].mul_(kept).addcmul_(gradient, moving)
-        ahead = torch.addcmul(gradient, velocity, momentum) if self._nesterov else velocity
-        moves = torch.where(moving > 0, ahead, gradient)
+        moves = gradient
+        if self.memory:
+            velocity = self.memory["velocity"].mul_(kept).addcmul_(gradient, moving)
+            ahead = torch.addcmul(gradient, velocity, momentum) if self._nesterov else velocity
+            moves = torch.where(moving > 0, ahead, gradient)
         return torch.where(alive, torch.addcmul(weights, moves, rate, value=-1.0), weights)
 
 

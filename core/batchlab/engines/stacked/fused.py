@@ -50,21 +50,33 @@ template <typename T> void scaled(
 @cache
 def kernel(code: str, outputs: int) -> Kernel:
     """What computes the outputs of every number at once; its arguments are broadcast against each other."""
-    return torch.cuda.jiterator._create_multi_output_jit_fn(code, outputs)
+    made = torch.cuda.jiterator._create_multi_output_jit_fn(code, outputs)
+
+    def compute(*values: Tensor) -> tuple[Tensor, ...]:
+        found: Tensor | tuple[Tensor, ...] = made(*values)
+        return (found,) if isinstance(found, Tensor) else found
+
+    return compute
 
 
-class FusedDescent(Descent):
-    """`Descent` in one kernel."""
+class Fused(Rule):
+    """What the rules here have in common."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack)
         self._none = stack.weights.new_zeros(1, 1)
+        """The decay where nothing decays."""
+
+
+class FusedDescent(Fused, Descent):
+    """`Descent` in one kernel."""
 
     def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor, alive: Tensor) -> Tensor:
         rate, momentum, _, _ = numbers
         decay, living = self._none if self._decay is None else self._decay, alive.to(weights.dtype)
         if not self.memory:
-            return _one(kernel(PLAIN, 1)(weights, gradient, rate, decay, living))
+            (after,) = kernel(PLAIN, 1)(weights, gradient, rate, decay, living)
+            return after
         ahead = "slope + momentum * moved" if self._nesterov else "moved"
         moved = kernel(HEAVY.replace("AHEAD", ahead), 2)
         after, self.memory["velocity"] = moved(
@@ -73,12 +85,8 @@ class FusedDescent(Descent):
         return after
 
 
-class FusedMoments(Moments):
+class FusedMoments(Fused, Moments):
     """`Moments` in two kernels: they take no more than eight numbers each."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(stack)
-        self._none = stack.weights.new_zeros(1, 1)
 
     def step(self, weights: Tensor, gradient: Tensor, numbers: Tensor, alive: Tensor) -> Tensor:
         rate, size, root = numbers
@@ -93,11 +101,8 @@ class FusedMoments(Moments):
         )  # fmt: skip
         self.memory |= {"mean": mean, "square": square}
         living = alive.to(weights.dtype)
-        return _one(kernel(SCALED, 1)(weights, mean, square, size, root, self._eps, decoupled, living))
-
-
-def _one(found: Tensor | tuple[Tensor, ...]) -> Tensor:
-    return found if isinstance(found, Tensor) else found[0]
+        (after,) = kernel(SCALED, 1)(weights, mean, square, size, root, self._eps, decoupled, living)
+        return after
 
 
 def rule(stack: Stack) -> Rule:
